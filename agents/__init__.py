@@ -1,0 +1,1 @@
+"""The server's record of machines: clients, hardware, models, credentials. The program they run is `agent/`."""

@@ -1,0 +1,1 @@
+"""What is measured: suites, sessions, jobs, results; their lifecycle, pages, live updates and user API."""
