@@ -1,0 +1,143 @@
+"""Everything that goes wrong in a way people can act on, and its one shape on the wire and on a page.
+
+    Refusal                 the base: status, kind, a sentence, and where it helps a list of field errors
+    ├── Invalid (422)       a value is not allowed; `errors` names each field
+    ├── Malformed (400)     the body is not JSON, or not of the shape of this call
+    ├── Unauthenticated (401), Forbidden (403), NotFound (404)
+    ├── Conflict (409)      the state no longer allows it, or someone else got there first
+    ├── TooLarge (413), WrongMediaType (415), TooMany (429)
+    └── Unavailable (503)   the database or another part is away
+
+Verbs raise these; middleware turns them into RFC 9457 problem+json under /api/ and into a page elsewhere.
+"""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import NamedTuple
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+
+class FieldError(NamedTuple):
+    """Where (`targets.0.model`) and what to do about it."""
+
+    field: str
+    message: str
+
+
+class Refusal(Exception):
+    """A call that is not carried out, with the sentence that says why. Nothing was written."""
+
+    status = 400
+    kind = "refused"
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = (), retry_after_s: int | None = None) -> None:
+        self.detail = detail
+        self.errors = list(errors)
+        self.retry_after_s = retry_after_s
+        super().__init__(detail)
+
+
+class Malformed(Refusal):
+    status, kind = 400, "malformed"
+
+
+class Unauthenticated(Refusal):
+    status, kind = 401, "unauthenticated"
+
+
+class Forbidden(Refusal):
+    status, kind = 403, "forbidden"
+
+
+class NotFound(Refusal):
+    status, kind = 404, "not_found"
+
+
+class Conflict(Refusal):
+    status, kind = 409, "conflict"
+
+
+class TooLarge(Refusal):
+    status, kind = 413, "too_large"
+
+
+class WrongMediaType(Refusal):
+    status, kind = 415, "wrong_media_type"
+
+
+class Invalid(Refusal):
+    status, kind = 422, "invalid"
+
+
+class TooMany(Refusal):
+    status, kind = 429, "too_many"
+
+
+class Unavailable(Refusal):
+    status, kind = 503, "unavailable"
+
+
+def wants_problem(request: HttpRequest) -> bool:
+    """Whether the caller reads JSON rather than pages."""
+    return request.path.startswith(("/api/", "/health/"))
+
+
+def respond(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    """The refusal as problem+json or as a page, with its status and `Retry-After`."""
+    response = _problem(request, refusal) if wants_problem(request) else _page(request, refusal)
+    if refusal.retry_after_s is not None:
+        response["Retry-After"] = str(refusal.retry_after_s)
+    if isinstance(refusal, Unauthenticated):
+        response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _problem(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    body = {
+        "type": f"urn:obt:error:{refusal.kind}",
+        "title": HTTPStatus(refusal.status).phrase,
+        "status": refusal.status,
+        "detail": refusal.detail,
+        "errors": [error._asdict() for error in refusal.errors],
+        "request_id": getattr(request, "request_id", None),
+    }
+    return JsonResponse(body, status=refusal.status, content_type="application/problem+json")
+
+
+def _page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    template = {400: "400.html", 403: "403.html", 404: "404.html", 500: "500.html"}.get(refusal.status, "error.html")
+    context = {"refusal": refusal, "title": HTTPStatus(refusal.status).phrase}
+    return render(request, template, context, status=refusal.status)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django calls this when a form or script comes without the token of the page it should come from."""
+    return respond(
+        request, Forbidden("This form is too old or came from another site. Go back, reload the page, and try again.")
+    )
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler404"""
+    return respond(request, NotFound("There is nothing at this address. It may have been removed."))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler400"""
+    return respond(request, Malformed("The server could not read this request."))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler403"""
+    return respond(request, Forbidden("Your role does not allow this. Ask an administrator for another role."))
+
+
+class _Broken(Refusal):
+    status, kind = 500, "internal"
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500: says nothing about the inside, but gives the id under which the log has it."""
+    return respond(request, _Broken("Something broke in the server. The log has the details under this request id."))

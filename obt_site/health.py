@@ -1,0 +1,20 @@
+"""Whether the server lives, and whether it can work. No sign-in: proxies and `up` ask."""
+
+from django.http import HttpRequest, JsonResponse
+from pymongo.errors import PyMongoError
+
+from obt_site import mongo
+
+
+def live(request: HttpRequest) -> JsonResponse:
+    """200 as long as the process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+def ready(request: HttpRequest) -> JsonResponse:
+    """200 when the database answers, 503 when it does not."""
+    try:
+        mongo.ping()
+    except PyMongoError:
+        return JsonResponse({"status": "unavailable", "database": "does not answer"}, status=503)
+    return JsonResponse({"status": "ok", "database": "ok"})

@@ -1,0 +1,63 @@
+"""All indexes of the database, each with the query it serves. Documents declare none of their own.
+
+Lists read inside a narrow indexed range (a window of growing numbers) and never count a large collection. A test runs
+every list query and fails when one is not served by an index from here.
+"""
+
+from dataclasses import dataclass
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from obt_site import mongo
+
+
+@dataclass(frozen=True)
+class Index:
+    """One index: its collection, its keys, whether it is unique, and what asks by it."""
+
+    collection: str
+    keys: tuple[tuple[str, int], ...]
+    serves: str
+    unique: bool = False
+
+    @property
+    def name(self) -> str:
+        return "_".join(f"{key}_{'asc' if way == ASCENDING else 'desc'}" for key, way in self.keys)
+
+
+def _by(collection: str, keys: str, serves: str, unique: bool = False) -> Index:
+    """`keys` as words, `-` before a descending one."""
+    parsed = tuple((key.lstrip("-"), DESCENDING if key.startswith("-") else ASCENDING) for key in keys.split())
+    return Index(collection, parsed, serves, unique)
+
+
+INDEXES: tuple[Index, ...] = (
+    _by("clients", "name", "the fleet by name; two machines never share one", unique=True),
+    _by("clients", "credential_id", "every call of an agent", unique=True),
+    _by("clients", "state", "the sweeper's search for machines that are gone"),
+    _by("model_installations", "client name", "a machine's models; a chosen model on a machine", unique=True),
+    _by("model_installations", "name", "the models page: one model on every machine"),
+    _by("enrolment_tokens", "expires_at", "open tokens on the fleet page"),
+    _by("sessions", "number", "the list of sessions, newest first, in windows", unique=True),
+    _by("sessions", "state", "what runs; mending at start-up"),
+    _by("jobs", "client state", "a machine's next job and what it holds"),
+    _by("jobs", "session", "a session's jobs"),
+    _by("jobs", "state", "the sweeper; counts of what runs and waits"),
+    _by("results", "number", "the list of results, newest first, in windows", unique=True),
+    _by("results", "client number", "results of one machine"),
+    _by("results", "model number", "results of one model"),
+    _by("results", "session", "results of one session"),
+    _by("results", "job", "results of one job, and whether an attempt has one"),
+    _by("results", "simulated", "whether any real result exists"),
+    _by("sample_blocks", "result", "the raw samples of a result"),
+    _by("late_results", "job", "late results of a job"),
+    _by("api_tokens", "user", "a person's tokens"),
+)
+
+
+def ensure() -> None:
+    """Create what is missing; existing ones stay as they are."""
+    database = mongo.database()
+    for collection in dict.fromkeys(index.collection for index in INDEXES):
+        models = [IndexModel(list(i.keys), name=i.name, unique=i.unique) for i in INDEXES if i.collection == collection]
+        database[collection].create_indexes(models)

@@ -1,0 +1,166 @@
+"""Around every request: an id, the security headers, the cap on bodies, and one shape for refusals.
+
+Function middleware that works for sync and async views alike, so that long polls hold no thread.
+"""
+
+import logging
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any
+
+import pymongo.errors
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import sync_and_async_middleware
+
+from agent.obt_agent import contract
+from obt_site import errors
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[HttpRequest], Any]
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+AGENT_PREFIX = "/api/v1/agent/"
+API_PREFIX = "/api/"
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "manifest-src 'self'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def current_request_id() -> str | None:
+    """The id of the request being answered, for log lines."""
+    return _request_id.get()
+
+
+def _around(
+    get_response: Handler,
+    before: Callable[[HttpRequest], HttpResponse | None],
+    after: Callable[[HttpRequest, HttpResponse], HttpResponse] = lambda request, response: response,
+) -> Handler:
+    """Middleware that runs `before` (which may answer itself) and `after`, whichever kind of handler comes next."""
+    if iscoroutinefunction(get_response):
+
+        async def handle_async(request: HttpRequest) -> HttpResponse:
+            early = before(request)
+            return after(request, early if early is not None else await get_response(request))
+
+        return handle_async
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        early = before(request)
+        return after(request, early if early is not None else get_response(request))
+
+    return handle
+
+
+@sync_and_async_middleware
+def request_id(get_response: Handler) -> Handler:
+    """Gives each request an id, in `request.request_id`, the log and the `X-Request-ID` header."""
+
+    def before(request: HttpRequest) -> None:
+        request.request_id = secrets.token_hex(8)  # type: ignore[attr-defined]
+        _request_id.set(request.request_id)  # type: ignore[attr-defined]
+
+    def after(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+    return _around(get_response, before, after)
+
+
+@sync_and_async_middleware
+def security_headers(get_response: Handler) -> Handler:
+    """The strict headers, on everything. Pages of a person are never stored by caches between."""
+
+    def after(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if not request.path.startswith(settings.STATIC_URL):
+            response.headers.setdefault("Cache-Control", "no-store, private")
+        return response
+
+    return _around(get_response, lambda request: None, after)
+
+
+def body_limit_bytes(path: str) -> int:
+    """How large a body may be at this path, in bytes."""
+    if path.startswith(AGENT_PREFIX):
+        if re.fullmatch(rf"{AGENT_PREFIX}jobs/[^/]+/result", path):
+            return contract.RESULT_BODY_BYTES
+        return contract.SYNC_BODY_BYTES
+    return settings.USER_BODY_BYTES if path.startswith(API_PREFIX) else settings.FORM_BODY_BYTES
+
+
+@sync_and_async_middleware
+def body_cap(get_response: Handler) -> Handler:
+    """Refuses a body over the cap before it is parsed: by its declared length, and by what arrived.
+
+    Daphne spools a body to disk before the view runs, so the ASGI wrapper (`obt_site/asgi.py`) stops reading at the
+    cap; this is the second fence and the one that answers in the error shape.
+    """
+
+    def before(request: HttpRequest) -> HttpResponse | None:
+        limit = body_limit_bytes(request.path)
+        if getattr(request, "scope", {}).get("obt.too_large") or _declared(request) > limit:
+            refusal = errors.TooLarge(f"The body is larger than the {limit // 1024} kB that this call takes.")
+            return errors.respond(request, refusal)
+        return None
+
+    return _around(get_response, before)
+
+
+def _declared(request: HttpRequest) -> int:
+    try:
+        return int(request.headers.get("Content-Length") or 0)
+    except ValueError:
+        return 0
+
+
+class RefusalMiddleware:
+    """Turns a Refusal raised by a view into its answer, and a database that is away into 503."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
+        return self.get_response(request)  # type: ignore[no-any-return]
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, errors.Refusal):
+            return errors.respond(request, exception)
+        if isinstance(exception, pymongo.errors.PyMongoError) and not isinstance(
+            exception, pymongo.errors.DuplicateKeyError
+        ):
+            log.error("the database did not answer: %s", type(exception).__name__)
+            away = errors.Unavailable("The database does not answer. What is stored is safe; try again.", (), 5)
+            return errors.respond(request, away)
+        return None

@@ -1,0 +1,164 @@
+"""Django settings, from the environment only (`obt_site/env.py` has every variable).
+
+Timeouts and limits of OBT itself are named once at the end of this file or in the wire contract.
+"""
+
+from datetime import timedelta
+
+import dj_database_url
+
+from obt_site import env
+
+ENVIRONMENT = env.read()
+BASE_DIR = env.ROOT
+DATA_DIR = ENVIRONMENT.data_dir
+
+SECRET_KEY = env.secret_key(ENVIRONMENT)
+DEBUG = ENVIRONMENT.debug
+ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts) or ["127.0.0.1", "localhost", "[::1]"]
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "channels",
+    "ninja",
+    "obt_site",
+    "agents",
+    "benchmarks",
+]
+
+MIDDLEWARE = [
+    "obt_site.middleware.request_id",
+    "obt_site.middleware.security_headers",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "obt_site.middleware.body_cap",
+    "obt_site.middleware.RefusalMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "obt_site.urls"
+ASGI_APPLICATION = "obt_site.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "obt_site.context.page",
+            ],
+            "builtins": ["obt_site.templatetags.obt"],
+        },
+    }
+]
+
+DATABASES = {
+    "default": dj_database_url.parse(ENVIRONMENT.database_url)
+    if ENVIRONMENT.database_url
+    else {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATA_DIR / "django.sqlite3",
+        "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;"},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+MONGODB_URI = ENVIRONMENT.mongodb_uri  # None: the embedded database that `up` runs; see obt_site/mongo.py
+
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [ENVIRONMENT.redis_url]}}
+    if ENVIRONMENT.redis_url
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "sign_in"
+LOGIN_REDIRECT_URL = "fleet"
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+SESSION_COOKIE_NAME = "obt_session"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = "obt_csrf"
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "obt_site.errors.csrf_failure"
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024  # the body cap in the middleware is stricter, per kind of call
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # one field per chosen model on a machine
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "text": {"()": "obt_site.logs.TextFormatter"},
+        "json": {"()": "obt_site.logs.JsonFormatter"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": ENVIRONMENT.log_format}},
+    "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django.channels.server": {"level": "WARNING"},
+        "daphne": {"level": "WARNING"},
+        "pymongo": {"level": "WARNING"},
+        "asyncio": {"level": "WARNING"},
+    },
+}
+
+# -- OBT's own times and limits ------------------------------------------------------------------------------------
+
+USER_BODY_BYTES = 64 * 1024
+FORM_BODY_BYTES = 2 * 1024 * 1024
+ENROLMENT_TOKEN_LIFETIME = timedelta(hours=1)
+
+LATE_AFTER = timedelta(seconds=25)
+OFFLINE_AFTER = timedelta(seconds=60)
+
+OFFER_LIFETIME = timedelta(seconds=60)
+OFFER_DELIVERIES = 3
+LOST_AFTER = timedelta(minutes=5)
+LOST_FAILS_AFTER = timedelta(hours=24)
+QUEUED_FAILS_AFTER_OFFLINE = timedelta(hours=24)
+CANCEL_FORCED_AFTER = timedelta(seconds=120)
+RETRY_DELAYS = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=8))
+SWEEP_EVERY_S = 2.0
+SWEEP_LEASE = timedelta(seconds=15)  # how long one process holds the right to sweep
+FREEZE_AFTER_GAP = timedelta(seconds=30)  # nobody swept for so long: the server was down
+FREEZE_FOR = timedelta(minutes=5)
+
+SESSION_JOBS_MAXIMUM = 2000
+PAGE_ITEMS = 50
+API_ITEMS_MAXIMUM = 200
+LIVE_EVERY_S = 1.0
+LIVE_TICK_S = 10.0
