@@ -1,0 +1,140 @@
+"""The agent-facing API: four calls, typed by the wire contract. Nothing but an agent's credential opens them.
+
+Views parse, call verbs in a thread, and answer. `sync` waits without holding a thread.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from agent.obt_agent import contract, wire
+from agents import credentials, verbs
+from agents.documents import Client
+from benchmarks import live, progress, queue, results
+from obt_site.clock import now
+from obt_site.errors import FieldError, Malformed, NotFound, Refusal, WrongMediaType, respond
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+LONGEST_HOLD_S = 30.0
+View = Callable[..., Awaitable[HttpResponse]]
+
+
+class MethodNotAllowed(Refusal):
+    status, kind = 405, "method_not_allowed"
+
+
+def agent_call(method: str) -> Callable[[View], View]:
+    """A view for agents: one method, JSON in, refusals in the one error shape, no CSRF (there is no browser)."""
+
+    def wrap(view: View) -> View:
+        async def call(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method != method:
+                response = respond(request, MethodNotAllowed(f"This path takes {method}."))
+                response["Allow"] = method
+                return response
+            return await view(request, *args, **kwargs)
+
+        call.__doc__ = view.__doc__
+        return csrf_exempt(call)
+
+    return wrap
+
+
+def read(request: HttpRequest, kind: type[T]) -> T:
+    """The body as a wire type; raises WrongMediaType or Malformed naming each field."""
+    if request.content_type != "application/json":
+        raise WrongMediaType("Send the body as application/json.")
+    try:
+        return wire.decode(kind, wire.loads(request.body))
+    except wire.WireError as error:
+        fields = [FieldError(problem.path, problem.message) for problem in error.problems]
+        raise Malformed(f"The body does not fit this call: {error}"[:1000], fields) from None
+
+
+def answer(value: Any, status: int = 200) -> HttpResponse:
+    return HttpResponse(wire.dumps(value), status=status, content_type="application/json")
+
+
+async def authenticated(request: HttpRequest) -> Client:
+    return await sync_to_async(credentials.authenticate, thread_sensitive=False)(request.headers.get("Authorization"))
+
+
+@agent_call("POST")
+async def register(request: HttpRequest) -> HttpResponse:
+    """Enrolment token → credential."""
+    body = read(request, contract.RegisterRequest)
+    return answer(await sync_to_async(verbs.register, thread_sensitive=False)(body), 201)
+
+
+@agent_call("POST")
+async def sync(request: HttpRequest) -> HttpResponse:
+    """Heartbeat and work: answers at once when there is something, else when the interval has passed.
+
+    The wake-up group is joined before looking, so nothing that happens in between is missed.
+    """
+    arrived_at = now()
+    client = await authenticated(request)
+    body = read(request, contract.SyncRequest)
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    group = live.client_group(client.id)
+    await layer.group_add(group, channel)
+    try:
+        resend = await sync_to_async(verbs.take_in, thread_sensitive=False)(client, body)
+        work = await _exchange(client, body, arrived_at)
+        if not work and not resend and await _woken(layer, channel, min(body.hold_s, LONGEST_HOLD_S)):
+            work = await _exchange(client, body, arrived_at)
+    finally:
+        await layer.group_discard(group, channel)
+    return answer(
+        contract.SyncResponse(
+            server_time=now().isoformat(), next_sync_s=0.0, jobs=work.jobs, cancel=work.cancel, resend=resend
+        )
+    )
+
+
+async def _exchange(client: Client, body: contract.SyncRequest, arrived_at: Any) -> queue.Work:
+    def exchange() -> queue.Work:
+        fresh = Client.objects(id=client.id).first()
+        if fresh is None:
+            raise NotFound("This machine was removed.")
+        return queue.exchange(fresh, body.holding, body.slots, arrived_at)
+
+    return await sync_to_async(exchange, thread_sensitive=False)()
+
+
+async def _woken(layer: Any, channel: str, hold_s: float) -> bool:
+    """Wait for a wake-up; False when the time passed without one."""
+    if hold_s <= 0:
+        return False
+    try:
+        await asyncio.wait_for(layer.receive(channel), hold_s)
+    except TimeoutError:
+        return False
+    return True
+
+
+@agent_call("POST")
+async def job_progress(request: HttpRequest, job_id: str) -> HttpResponse:
+    """Sequence-numbered events of a running job."""
+    client = await authenticated(request)
+    body = read(request, contract.ProgressRequest)
+    return answer(await sync_to_async(progress.apply, thread_sensitive=False)(client, job_id, body))
+
+
+@agent_call("PUT")
+async def job_result(request: HttpRequest, job_id: str) -> HttpResponse:
+    """The job's result: 201 new, 200 the same again, 409 not current or another body."""
+    client = await authenticated(request)
+    body = await sync_to_async(read, thread_sensitive=False)(request, contract.ResultBody)
+    store = sync_to_async(results.store, thread_sensitive=False)
+    result, created = await store(client, job_id, body, request.body)
+    await sync_to_async(live.wake, thread_sensitive=False)(client.id)
+    return answer(contract.ResultAnswer(result.id), 201 if created else 200)

@@ -1,0 +1,104 @@
+"""What the server keeps of machines: clients, their hardware, the models they have, and enrolment tokens.
+
+Every document carries `schema`, the version of its shape (`obt_site/schema.py` brings old ones forward). Indexes are
+declared in `obt_site/indexes.py`, not here.
+"""
+
+from mongoengine import (
+    BooleanField,
+    DateTimeField,
+    DictField,
+    Document,
+    IntField,
+    ListField,
+    LongField,
+    ObjectIdField,
+    StringField,
+)
+
+from obt_site.clock import now
+
+
+class HardwareConfig(Document):
+    """A machine's hardware, named by the hash of its content, so that equal hardware is one record.
+
+    `content` is the wire type `Hardware` as a dict.
+    """
+
+    meta = {"collection": "hardware_configs", "auto_create_index": False}
+    id = StringField(primary_key=True)  # sha256 of the canonical JSON, hex
+    schema = IntField(default=1)
+    content = DictField(required=True)
+    first_seen_at = DateTimeField(default=now)
+
+
+class Client(Document):
+    """A machine with an agent.
+
+    `state` is what the sweeper and the last sync found (`agents/presence.py`); `reason` is its sentence and
+    `state_since` the server time it began. `ollama`, `reading` and `loaded` are wire types as dicts.
+    """
+
+    meta = {"collection": "clients", "auto_create_index": False}
+    schema = IntField(default=1)
+    name = StringField(required=True, max_length=100)
+    hostname = StringField()
+    labels = ListField(StringField(max_length=60))
+    created_at = DateTimeField(default=now)
+
+    credential_id = StringField(required=True)
+    credential_hash = StringField(required=True)
+
+    agent_version = StringField()
+    protocol = IntField()
+    boot_id = StringField()
+    paused = BooleanField(default=False)
+
+    state = StringField(default="offline")
+    state_since = DateTimeField(default=now)
+    reason = StringField()
+    last_seen_at = DateTimeField()
+    refusal = StringField()
+
+    ollama = DictField(default=None, null=True)
+    ollama_since = DateTimeField()  # when its reachability last changed
+    loaded = ListField(DictField())
+    reading = DictField(default=None, null=True)
+    history = ListField(DictField())  # the last HISTORY_LENGTH readings, oldest first: {at, cpu, memory, gpu}
+    hardware_config = StringField()
+    models_hash = StringField()
+    models_count = IntField()
+
+
+class ModelInstallation(Document):
+    """One model on one machine, as its last list said. A model that is gone from the machine is gone from here."""
+
+    meta = {"collection": "model_installations", "auto_create_index": False}
+    schema = IntField(default=1)
+    client = ObjectIdField(required=True)
+    name = StringField(required=True)
+    digest = StringField(required=True)
+    size_bytes = LongField()
+    format = StringField()
+    family = StringField()
+    parameter_size = StringField()
+    quantization = StringField()
+    capabilities = ListField(StringField())
+    context_length = LongField()
+    remote = BooleanField(default=False)
+    modified_at = StringField()
+    seen_at = DateTimeField(default=now)
+
+
+class EnrolmentToken(Document):
+    """A one-use token that makes a machine a client. Only its hash is kept."""
+
+    meta = {"collection": "enrolment_tokens", "auto_create_index": False}
+    id = StringField(primary_key=True)  # sha256 of the token, hex
+    schema = IntField(default=1)
+    name = StringField()  # the name its machine will have; None: its host name
+    created_by = StringField()
+    created_at = DateTimeField(default=now)
+    expires_at = DateTimeField(required=True)
+    used_at = DateTimeField()
+    client = ObjectIdField()

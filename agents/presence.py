@@ -1,0 +1,70 @@
+"""Whether a machine is there, and the sentence that says what is wrong and since when.
+
+`judge` is the rule, pure. `seen` stores what a sync said; `refresh_all` is the sweeper's part: states that change by
+time alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+
+from agents.documents import Client
+from benchmarks import live
+from obt_site.clock import now
+
+
+class Presence(StrEnum):
+    """A machine's state, from good to gone."""
+
+    ONLINE = "online"
+    DEGRADED = "degraded"  # the agent is there, its Ollama is not
+    LATE = "late"  # a heartbeat is overdue
+    OFFLINE = "offline"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The state, its sentence (None when all is well), and when it began."""
+
+    state: Presence
+    reason: str | None
+    since: datetime | None
+
+
+def judge(
+    last_seen_at: datetime | None, ollama: Mapping[str, Any] | None, ollama_since: datetime | None, moment: datetime
+) -> Verdict:
+    """The state of a machine last seen then, whose Ollama was last like that since then."""
+    if last_seen_at is None:
+        return Verdict(Presence.OFFLINE, "Its agent has registered and not reported yet.", None)
+    silent = moment - last_seen_at
+    if silent > settings.OFFLINE_AFTER:
+        return Verdict(Presence.OFFLINE, "Its agent stopped reporting", last_seen_at)
+    if silent > settings.LATE_AFTER:
+        return Verdict(Presence.LATE, "Its agent's report is overdue; the last one came", last_seen_at)
+    if ollama and not ollama.get("reachable"):
+        return Verdict(Presence.DEGRADED, ollama.get("message") or "Ollama does not answer", ollama_since)
+    return Verdict(Presence.ONLINE, None, None)
+
+
+def of(client: Client) -> Verdict:
+    """The client's state now, whatever was stored last."""
+    return judge(client.last_seen_at, client.ollama, client.ollama_since, now())
+
+
+def refresh_all() -> None:
+    """Store and show the states that time has changed since they were stored."""
+    changed = False
+    for client in Client.objects.only("last_seen_at", "ollama", "ollama_since", "state"):
+        verdict = of(client)
+        if verdict.state != client.state:
+            Client.objects(id=client.id, state=client.state).update_one(
+                set__state=verdict.state.value, set__reason=verdict.reason, set__state_since=verdict.since or now()
+            )
+            changed = True
+    if changed:
+        live.fleet_changed()
