@@ -1,0 +1,272 @@
+"""The verbs on sessions and their jobs: start, cancel, retry, and the recomputation of a session's state.
+
+Pages, API and commands call these and nothing else. Errors are `obt_site.errors` refusals.
+"""
+
+from collections import Counter as Tally
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bson import ObjectId
+from django.conf import settings
+
+from agent.obt_agent import wire
+from agents.documents import Client, ModelInstallation
+from benchmarks import lifecycle, live, numbers, suites
+from benchmarks.documents import Job, Session
+from benchmarks.lifecycle import Actor, State
+from obt_site.clock import now
+from obt_site.errors import Conflict, FieldError, Invalid, NotFound
+
+NAME_LENGTH = 120
+NOTE_LENGTH = 2000
+
+
+@dataclass(frozen=True)
+class Target:
+    """One model on one client, by the client's id and Ollama's full model name."""
+
+    client: str
+    model: str
+
+
+def find(session_id: str) -> Session:
+    """The session, or NotFound."""
+    session = Session.objects(id=session_id).first() if ObjectId.is_valid(session_id) else None
+    if session is None:
+        raise NotFound("There is no such session. It may have been removed.")
+    return session
+
+
+def find_job(job_id: str) -> Job:
+    """The job, or NotFound."""
+    job = Job.objects(id=job_id).first() if ObjectId.is_valid(job_id) else None
+    if job is None:
+        raise NotFound("There is no such job. It may have been removed.")
+    return job
+
+
+def jobs_of(session: Session) -> list[Job]:
+    """The session's jobs in the order they were asked for."""
+    return sorted(Job.objects(session=session.id), key=lambda job: job.position)
+
+
+def start(
+    targets: Sequence[Target],
+    suite: str,
+    budget: str,
+    by: str,
+    *,
+    name: str | None = None,
+    note: str | None = None,
+    cells: Sequence[str] | None = None,
+) -> Session:
+    """Queue one job per target. Raises Invalid with an error per field; nothing is written then."""
+    plan = suites.plan(suite, budget, cells)
+    chosen = _check_targets(targets)
+    title = (name or "").strip() or _title(chosen)
+    if len(title) > NAME_LENGTH or len(note or "") > NOTE_LENGTH:
+        message = f"A name has at most {NAME_LENGTH} characters, a note {NOTE_LENGTH}."
+        raise Invalid(message, [FieldError("name" if len(title) > NAME_LENGTH else "note", message)])
+    session = Session(
+        number=numbers.following("sessions"),
+        name=title,
+        note=(note or "").strip() or None,
+        suite=suite,
+        budget=budget,
+        cells=[wire.encode(cell) for cell in plan.cells],
+        created_by=by,
+        counts={"queued": len(chosen)},
+    )
+    session.save(force_insert=True)
+    Job.objects.insert([_job(session, i, client, model) for i, (client, model) in enumerate(chosen)])
+    recompute(session.id)
+    for client_id in {client.id for client, _ in chosen}:
+        live.wake(client_id)
+    return find(str(session.id))
+
+
+def _job(session: Session, position: int, client: Client, model: ModelInstallation) -> Job:
+    return Job(
+        session=session.id,
+        client=client.id,
+        client_name=client.name,
+        model=model.name,
+        digest=model.digest,
+        position=position,
+    )
+
+
+def _title(chosen: Sequence[tuple[Client, ModelInstallation]]) -> str:
+    """`llama3.2:3b on forge`, `4 models on 2 machines`."""
+    models = list(dict.fromkeys(model.name for _, model in chosen))
+    machines = list(dict.fromkeys(client.name for client, _ in chosen))
+    what = models[0] if len(models) == 1 else f"{len(models)} models"
+    where = machines[0] if len(machines) == 1 else f"{len(machines)} machines"
+    return f"{what} on {where}"[:NAME_LENGTH]
+
+
+def _check_targets(targets: Sequence[Target]) -> list[tuple[Client, ModelInstallation]]:
+    most = settings.SESSION_JOBS_MAXIMUM
+    if not targets or len(targets) > most:
+        message = "Choose at least one model on one machine." if not targets else f"A session has at most {most} jobs."
+        raise Invalid(message, [FieldError("targets", message)])
+    clients = {str(client.id): client for client in _clients(targets)}
+    chosen: dict[tuple[str, str], tuple[Client, ModelInstallation]] = {}
+    problems: list[FieldError] = []
+    for i, target in enumerate(targets):
+        try:
+            chosen[target.client, target.model] = _resolve(clients.get(target.client), target, i)
+        except Invalid as error:
+            problems += error.errors
+    if problems:
+        raise Invalid(problems[0].message if len(problems) == 1 else f"{len(problems)} targets cannot run.", problems)
+    return list(chosen.values())
+
+
+def _clients(targets: Sequence[Target]) -> Sequence[Client]:
+    ids = {target.client for target in targets if ObjectId.is_valid(target.client)}
+    return list(Client.objects(id__in=ids))
+
+
+def _resolve(client: Client | None, target: Target, i: int) -> tuple[Client, ModelInstallation]:
+    if client is None:
+        message = "There is no machine with this id; GET /api/v1/clients lists them."
+        raise Invalid(message, [FieldError(f"targets.{i}.client", message)])
+    model = ModelInstallation.objects(client=client.id, name=target.model).first()
+    if model is None:
+        message = f"{client.name} has no model “{target.model[:80]}”. Its models are listed on its page."
+        raise Invalid(message, [FieldError(f"targets.{i}.model", message)])
+    unsuitable = suites.unsuitable(model)
+    if unsuitable:
+        raise Invalid(unsuitable, [FieldError(f"targets.{i}.model", unsuitable)])
+    return client, model
+
+
+# -- cancel and retry ------------------------------------------------------------------------------------------------
+
+
+def cancel_job(job: Job) -> Job:
+    """Cancel a job that has not ended; one that has is a Conflict that says how it ended."""
+    done = lifecycle.retrying(job.id, _cancel)
+    if done is None:
+        raise NotFound("There is no such job. It may have been removed.")
+    recompute(done.session)
+    live.wake(done.client)
+    return done
+
+
+def _cancel(job: Job) -> Job | None:
+    state = State(job.state)
+    if state is State.CANCELLING:
+        return None
+    if state is State.FAILED and job.not_before:  # between automatic retries: no more of them
+        return lifecycle.update(job, {"not_before": None}, state=state.value, attempt=job.attempt)
+    if state in lifecycle.TERMINAL:
+        raise Conflict(f"This job has already ended: {state.replace('_', ' ')}.")
+    target = State.CANCELLING if state is State.RUNNING else State.CANCELLED
+    return lifecycle.move(job, target, Actor.OPERATOR)
+
+
+def cancel(session: Session) -> Session:
+    """Cancel every job of the session that has not ended."""
+    for job in jobs_of(session):
+        if unfinished(job):
+            try:
+                cancel_job(job)
+            except Conflict:
+                continue  # it ended while we came to it
+    return find(str(session.id))
+
+
+def retry_job(job: Job) -> Job:
+    """Queue an ended job again as a new attempt. Succeeded and unfinished ones are a Conflict."""
+
+    def again(current: Job) -> Job:
+        if State(current.state) not in lifecycle.TERMINAL - {State.SUCCEEDED}:
+            raise Conflict(f"Only a failed or cancelled job can be retried; this one is {current.state}.")
+        return lifecycle.move(current, State.QUEUED, Actor.OPERATOR, retries=0, deliveries=0)
+
+    done = lifecycle.retrying(job.id, again)
+    if done is None:
+        raise NotFound("There is no such job. It may have been removed.")
+    recompute(done.session)
+    live.wake(done.client)
+    return done
+
+
+def retry(session: Session) -> Session:
+    """Queue every failed, timed-out or cancelled job of the session again."""
+    ended = [job for job in jobs_of(session) if State(job.state) in lifecycle.TERMINAL - {State.SUCCEEDED}]
+    if not ended:
+        raise Conflict("No job of this session has failed or was cancelled.")
+    for job in ended:
+        retry_job(job)
+    return find(str(session.id))
+
+
+# -- state -----------------------------------------------------------------------------------------------------------
+
+
+def unfinished(job: Job) -> bool:
+    """Whether anything is still to come of this job, an automatic retry included."""
+    return State(job.state) not in lifecycle.TERMINAL or (job.state == State.FAILED and job.not_before is not None)
+
+
+def recompute(session_id: ObjectId) -> None:
+    """Bring a session's state, counts and times in line with its jobs; safe to call at any time, by anyone."""
+    for _ in range(5):
+        session = Session.objects(id=session_id).first()
+        if session is None:
+            return
+        changes = _derived(session)
+        changes["version"] = session.version + 1
+        done = Session._get_collection().update_one({"_id": session.id, "version": session.version}, {"$set": changes})
+        if done.matched_count:
+            break
+    live.session_changed(session_id)
+
+
+def _derived(session: Session) -> dict[str, Any]:
+    jobs = list(Job.objects(session=session.id).only("state", "not_before", "started_at", "finished_at"))
+    counts = tally(jobs)
+    open_jobs = [job for job in jobs if unfinished(job)]
+    started = [job.started_at for job in jobs if job.started_at]
+    ended = [job.finished_at for job in jobs if job.finished_at]
+    return {
+        "counts": counts,
+        "state": overall(counts),
+        "started_at": session.started_at or (min(started) if started else None),
+        "finished_at": None if open_jobs else (max(ended) if ended else now()),
+    }
+
+
+def tally(jobs: Sequence[Job]) -> dict[str, int]:
+    """How many jobs are queued, running, succeeded, failed, cancelled: five words for people, of nine states."""
+    counts = Tally(_word(job) for job in jobs)
+    return {word: counts[word] for word in ("queued", "running", "succeeded", "failed", "cancelled")}
+
+
+def _word(job: Job) -> str:
+    state = State(job.state)
+    if state is State.FAILED and job.not_before is not None:
+        return "queued"
+    if state in (State.OFFERED, State.QUEUED):
+        return "queued"
+    if state in lifecycle.WITH_AGENT:
+        return "running"
+    return "failed" if state is State.TIMED_OUT else state.value
+
+
+def overall(counts: dict[str, int]) -> str:
+    """The session's state: queued, running, then succeeded, failed (any job did) or cancelled."""
+    if not any(counts.values()):
+        return "cancelled"  # the server stopped between the session and its jobs: nothing was queued
+    if counts["running"] or (counts["queued"] and (counts["succeeded"] or counts["failed"] or counts["cancelled"])):
+        return "running"
+    if counts["queued"]:
+        return "queued"
+    if counts["failed"]:
+        return "failed"
+    return "cancelled" if counts["cancelled"] else "succeeded"
