@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ReturnDocument
 
 from benchmarks.documents import Job
 from obt_site.clock import now
@@ -128,13 +127,15 @@ def _implied(job: Job, source: State, target: State) -> dict[str, Any]:
 
 
 def update(job: Job, changes: dict[str, Any], **expected: Any) -> Job:
-    """Conditional update of one job by its id and the `expected` fields; raises Overtaken when they no longer hold."""
-    found = Job._get_collection().find_one_and_update(
-        {"_id": job.id, **expected}, {"$set": changes}, return_document=ReturnDocument.AFTER
-    )
-    if found is None:
+    """Conditional update of one job by its id and the `expected` fields; raises Overtaken when they no longer hold.
+
+    Returns the job as it was read, with the changes: exactly what this write made it. (update_one, since the embedded
+    database scans the whole collection for a find_one_and_update.)
+    """
+    done = Job._get_collection().update_one({"_id": job.id, **expected}, {"$set": changes})
+    if not done.matched_count:
         raise Overtaken(f"job {job.id} is no longer {expected}")
-    return Job._from_son(found)  # type: ignore[no-any-return]
+    return Job._from_son({**job.to_mongo(), **changes})  # type: ignore[no-any-return]
 
 
 def retrying(job_id: ObjectId, change: Callable[[Job], Job | None], tries: int = 5) -> Job | None:

@@ -44,9 +44,13 @@ class Lease:
 
 
 async def run() -> None:
-    """Sweep for ever; a database that is away is waited for."""
+    """Sweep for ever; a database that is away is waited for. A process that starts mends first."""
+    mended = False
     while True:
         try:
+            if not mended:
+                await sync_to_async(mend, thread_sensitive=False)()
+                mended = True
             await sync_to_async(sweep, thread_sensitive=False)()
         except PyMongoError as error:
             log.warning("sweeping waits for the database: %s", type(error).__name__)

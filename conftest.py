@@ -1,0 +1,57 @@
+"""Test parts shared by all rooms: the real embedded database, and one rule: CI skips nothing.
+
+The `database` fixture gives each test worker a database process of its own and each test an empty database in it.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["agent.real_ollama.fixtures"]
+
+
+@pytest.fixture(scope="session")
+def database_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real database process for this worker."""
+    from obt_site.embedded import EmbeddedDatabase
+
+    embedded = EmbeddedDatabase(tmp_path_factory.mktemp("database"))
+    yield embedded.start()
+    embedded.stop()
+
+
+@pytest.fixture
+def database(database_uri: str) -> str:
+    """An empty, indexed database; its address. Django's own tables come with the `db` mark."""
+    from obt_site import indexes, mongo, schema
+
+    mongo.connect(database_uri)
+    for name in mongo.database().list_collection_names():
+        mongo.database()[name].delete_many({})
+    indexes.ensure()
+    schema.upgrade()
+    return database_uri
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nothing a test does touches the person's own data folder."""
+    from django.conf import settings
+
+    path = tmp_path_factory.mktemp("data")
+    settings.DATA_DIR = path
+    return path
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """In CI a skipped test is a failure: a part is missing that CI must have."""
+    if os.environ.get("CI") != "true" or hasattr(session.config, "workerinput"):
+        return
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = len(reporter.stats.get("skipped", [])) if reporter else 0
+    if skipped and exitstatus == 0:
+        reporter.write_line(f"{skipped} tests were skipped; CI skips nothing.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
