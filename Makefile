@@ -1,0 +1,39 @@
+# The commands of a checkout. `make` alone lists them. On Windows use what stands behind each: python manage.py …
+
+PYTHON ?= python3
+IN_VENV := .venv/bin/python
+TESTS ?=
+UV := $(or $(shell command -v uv),.venv/bin/uv)
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--prerelease if-necessary-or-explicit --custom-compile-command 'make lock'
+
+.PHONY: help up test lint format ollama lock dev
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+up: ## start server, database and an agent for this machine
+	@$(PYTHON) manage.py up
+
+test: lint ## check and test everything; TESTS="agent -k spool" tests a part
+	$(IN_VENV) -m pytest -n 2 --dist loadgroup $(TESTS)
+
+lint: dev ## style and types
+	$(IN_VENV) -m ruff check .
+	$(IN_VENV) -m ruff format --check .
+	$(IN_VENV) -m mypy
+
+format: dev ## put the style right where a program can
+	$(IN_VENV) -m ruff check --fix .
+	$(IN_VENV) -m ruff format .
+
+ollama: ## build the real Ollama that tests measure (about 8 minutes, once)
+	@$(PYTHON) -m agent.real_ollama build $(OLLAMA_FLAGS)
+
+lock: dev ## pin requirements*.in with hashes
+	@command -v $(UV) >/dev/null || $(IN_VENV) -m pip install --quiet uv
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) requirements-dev.in -o requirements-dev.txt
+
+dev:
+	@$(PYTHON) manage.py bootstrap --dev
