@@ -6,8 +6,12 @@ The `database` fixture gives each test worker a database process of its own and 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from obt_site.tests.server import RunningServer
 
 pytest_plugins = ["agent.real_ollama.fixtures"]
 
@@ -33,6 +37,23 @@ def database(database_uri: str) -> str:
     indexes.ensure()
     schema.upgrade()
     return database_uri
+
+
+@pytest.fixture(scope="session")
+def server_process(database_uri: str, tmp_path_factory: pytest.TempPathFactory) -> "Iterator[RunningServer]":
+    """A real server process for this worker."""
+    from obt_site.tests.server import RunningServer
+
+    with RunningServer(database_uri, tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def server(server_process: "RunningServer", database: str) -> "RunningServer":
+    """The worker's server on an empty database; started again when the test before stopped it."""
+    if not server_process.ready():
+        server_process.start()
+    return server_process
 
 
 @pytest.fixture(scope="session", autouse=True)

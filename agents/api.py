@@ -24,16 +24,17 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 LONGEST_HOLD_S = 30.0
 View = Callable[..., Awaitable[HttpResponse]]
+Route = Callable[..., Any]  # what Django's stubs take for an async view
 
 
 class MethodNotAllowed(Refusal):
     status, kind = 405, "method_not_allowed"
 
 
-def agent_call(method: str) -> Callable[[View], View]:
+def agent_call(method: str) -> Callable[[View], Route]:
     """A view for agents: one method, JSON in, refusals in the one error shape, no CSRF (there is no browser)."""
 
-    def wrap(view: View) -> View:
+    def wrap(view: View) -> Route:
         async def call(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.method != method:
                 response = respond(request, MethodNotAllowed(f"This path takes {method}."))

@@ -25,7 +25,7 @@ NAME_TRIES = 1000
 
 def find(client_id: str) -> Client:
     """The client, or NotFound."""
-    client = Client.objects(id=client_id).first() if ObjectId.is_valid(client_id) else None
+    client: Client | None = Client.objects(id=client_id).first() if ObjectId.is_valid(client_id) else None
     if client is None:
         raise NotFound("There is no such machine. It may have been removed.")
     return client
@@ -41,11 +41,12 @@ def create_enrolment_token(
     token = f"{TOKEN_PREFIX}_{secrets.token_urlsafe(TOKEN_BYTES)}"
     expires_at = now() + (lifetime or settings.ENROLMENT_TOKEN_LIFETIME)
     name = check_name(name) if name else None
-    EnrolmentToken(id=_token_hash(token), name=name, created_by=by, expires_at=expires_at).save(force_insert=True)
+    EnrolmentToken(id=token_id(token), name=name, created_by=by, expires_at=expires_at).save(force_insert=True)
     return token, expires_at
 
 
-def _token_hash(token: str) -> str:
+def token_id(token: str) -> str:
+    """Under what an enrolment token is kept: its sha256, hex. Who knows it cannot enrol with it."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -57,7 +58,7 @@ def register(request: contract.RegisterRequest) -> contract.RegisterResponse:
             f" {request.protocol}. Install the agent that came with this server."
         )
     moment, issued, identity = now(), credentials.issue(), ObjectId()
-    token = EnrolmentToken.objects(id=_token_hash(request.token)).first()
+    token = EnrolmentToken.objects(id=token_id(request.token)).first()
     if token is None or token.used_at or token.expires_at < moment:
         raise Unauthenticated(_why_not(token))
     used = EnrolmentToken.objects(id=token.id, used_at=None).update_one(set__used_at=moment, set__client=identity)

@@ -16,7 +16,7 @@ class StaleLease(Conflict):
 
 def job_of(client: Client, job_id: str) -> Job:
     """This client's job, or NotFound: another client's jobs do not exist for it."""
-    job = Job.objects(id=job_id, client=client.id).first() if ObjectId.is_valid(job_id) else None
+    job: Job | None = Job.objects(id=job_id, client=client.id).first() if ObjectId.is_valid(job_id) else None
     if job is None:
         raise NotFound("This machine has no such job.")
     return job

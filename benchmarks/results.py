@@ -23,7 +23,7 @@ from obt_site.errors import Conflict, NotFound
 
 def find(result_id: str) -> Result:
     """The result, or NotFound."""
-    result = Result.objects(id=result_id).first()
+    result: Result | None = Result.objects(id=result_id).first()
     if result is None:
         raise NotFound("There is no such result. It may have been removed.")
     return result

@@ -33,7 +33,7 @@ class Target:
 
 def find(session_id: str) -> Session:
     """The session, or NotFound."""
-    session = Session.objects(id=session_id).first() if ObjectId.is_valid(session_id) else None
+    session: Session | None = Session.objects(id=session_id).first() if ObjectId.is_valid(session_id) else None
     if session is None:
         raise NotFound("There is no such session. It may have been removed.")
     return session
@@ -41,7 +41,7 @@ def find(session_id: str) -> Session:
 
 def find_job(job_id: str) -> Job:
     """The job, or NotFound."""
-    job = Job.objects(id=job_id).first() if ObjectId.is_valid(job_id) else None
+    job: Job | None = Job.objects(id=job_id).first() if ObjectId.is_valid(job_id) else None
     if job is None:
         raise NotFound("There is no such job. It may have been removed.")
     return job

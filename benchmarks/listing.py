@@ -1,0 +1,158 @@
+"""Pages of what grows without end: sessions and results, newest first, shared by the pages and the API.
+
+Both have a `number` that only grows, and a page is what lies below the number it starts from. The database is asked in
+windows of numbers that widen until the page is full: the embedded one reads every match of a range before it sorts, so
+a range must be narrow. Each question is one index's whole key (one equality and the window, see
+`obt_site/indexes.py`); the other filters are applied here, on what the window gave. A page that would read more than
+MOST_READ documents ends early, with fewer items and a `next`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, Literal, TypeVar
+
+from bson import ObjectId
+from mongoengine import Document
+
+from benchmarks import numbers
+from benchmarks.documents import Result, Session
+
+WIDEN_BY = 4
+MOST_READ = 4000  # documents, about half a second on the embedded database
+NUMBER_MAXIMUM = 2**63 - 1
+CLOCK_SLACK = timedelta(minutes=5)  # numbers and times are given out one after the other, not at once
+
+D = TypeVar("D", bound=Document)
+Found = Mapping[str, Any]
+Simulated = Literal["true", "false", "any"]
+Outcome = Literal["succeeded", "failed", "timed_out", "cancelled", "any"]
+
+
+@dataclass(frozen=True)
+class Page(Generic[D]):
+    """Items, newest first, and the number to ask below for the following page; None when there is none."""
+
+    items: list[D]
+    next: int | None
+
+
+@dataclass(frozen=True)
+class ResultFilters:
+    """Which results. None lets everything through, but for two:
+
+    `simulated` None: real results only, as soon as one exists (but all of a `session` that was asked for by its id).
+    `outcome` None: whatever the outcome, if anything was measured (at least one cell). `client` and `session` are ids;
+    `since` is included, `until` is not.
+    """
+
+    client: str | None = None
+    model: str | None = None
+    digest: str | None = None
+    family: str | None = None
+    quantization: str | None = None
+    suite: str | None = None
+    cell: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    valid: bool | None = None
+    session: str | None = None
+    simulated: Simulated | None = None
+    outcome: Outcome | None = None
+
+
+INDEXED = ("session", "model", "digest", "client", "family", "quantization", "simulated")  # the most telling one first
+COMPARED = ("session", "model", "digest", "client", "family", "quantization", "simulated", "suite", "valid", "outcome")
+
+
+def results(filters: ResultFilters, before: int | None, limit: int) -> Page[Result]:
+    """At most `limit` results numbered below `before` (None: the newest)."""
+    wanted = _wanted(filters)
+    indexed = next((name for name in INDEXED if name in wanted), None)
+    equal = {indexed: wanted[indexed]} if indexed else {}
+    return _page(Result, "results", equal, lambda found: _passes(found, filters, wanted), before, limit, filters.since)
+
+
+def sessions(before: int | None, limit: int, keep: Callable[[Found], bool] = lambda found: True) -> Page[Session]:
+    """At most `limit` sessions numbered below `before` (None: the newest)."""
+    return _page(Session, "sessions", {}, keep, before, limit)
+
+
+def real_exists() -> bool:
+    """Whether a real Ollama, not the simulator, has been measured."""
+    return bool(_page(Result, "results", {"simulated": False}, _measured, None, 1).items)
+
+
+def _wanted(filters: ResultFilters) -> dict[str, Any]:
+    """The filters that ask for equality, as they are stored."""
+    wanted = {name: getattr(filters, name) for name in COMPARED if getattr(filters, name) is not None}
+    for name in ("client", "session"):
+        if name in wanted:
+            wanted[name] = ObjectId(wanted[name])
+    wanted.pop("simulated", None)
+    if (simulated := _simulated(filters)) != "any":
+        wanted["simulated"] = simulated == "true"
+    if filters.outcome == "any":
+        del wanted["outcome"]
+    return wanted
+
+
+def _simulated(filters: ResultFilters) -> Simulated:
+    if filters.simulated is not None:
+        return filters.simulated
+    return "false" if filters.session is None and real_exists() else "any"
+
+
+def _passes(found: Found, filters: ResultFilters, wanted: Mapping[str, Any]) -> bool:
+    """The filters the index did not answer."""
+    if any(found.get(name) != value for name, value in wanted.items()):
+        return False
+    if filters.outcome is None and not _measured(found):
+        return False
+    if filters.cell is not None and all(cell["cell"] != filters.cell for cell in found.get("cells", ())):
+        return False
+    if filters.since is not None and found["created_at"] < filters.since:
+        return False
+    return filters.until is None or found["created_at"] < filters.until
+
+
+def _measured(found: Found) -> bool:
+    return bool(found.get("cells"))
+
+
+# -- windows ---------------------------------------------------------------------------------------------------------
+
+
+def _page(
+    kind: type[D],
+    counter: str,
+    equal: Mapping[str, Any],
+    keep: Callable[[Found], bool],
+    before: int | None,
+    limit: int,
+    since: datetime | None = None,
+) -> Page[D]:
+    """Windows downwards until the page and one more are found, the numbers end, time is up, or too much was read."""
+    top = numbers.latest(counter) + 1
+    items: list[Found] = []
+    read = 0
+    for low, high in _windows(top if before is None else min(before, top), limit + 1):
+        found = list(kind._get_collection().find({**equal, "number": {"$gte": low, "$lt": high}}))
+        found.sort(key=lambda one: -one["number"])
+        read += len(found)
+        items += [one for one in found if keep(one)]
+        if len(items) > limit:
+            return Page([kind._from_son(one) for one in items[:limit]], items[limit - 1]["number"])
+        if since is not None and found and found[-1]["created_at"] < since - CLOCK_SLACK:
+            break
+        if read >= MOST_READ and low > 1:
+            return Page([kind._from_son(one) for one in items], low)
+    return Page([kind._from_son(one) for one in items], None)
+
+
+def _windows(high: int, width: int) -> Iterator[tuple[int, int]]:
+    """[low, high) ranges of numbers from `high` down to 1, each wider than the one before."""
+    while high > 1:
+        low = max(1, high - width)
+        yield low, high
+        high, width = low, width * WIDEN_BY

@@ -1,0 +1,1 @@
+"""People: the first administrator by a one-use link, signing in and out."""
