@@ -106,10 +106,29 @@ def _problem(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     return JsonResponse(body, status=refusal.status, content_type="application/problem+json")
 
 
+TITLES = {
+    400: "That request was not understood",
+    401: "Sign in first",
+    403: "This is not open to you",
+    404: "There is nothing here",
+    409: "That is no longer possible",
+    413: "That is too large",
+    422: "That cannot be done as asked",
+    429: "That was too often",
+    503: "The database is away",
+}
+
+
 def _page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    template = {400: "400.html", 403: "403.html", 404: "404.html", 500: "500.html"}.get(refusal.status, "error.html")
-    context = {"refusal": refusal, "title": HTTPStatus(refusal.status).phrase}
-    return render(request, template, context, status=refusal.status)
+    if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR and refusal.status != HTTPStatus.SERVICE_UNAVAILABLE:
+        return render(request, "500.html", status=refusal.status)
+    context = {
+        "status": refusal.status,
+        "title": TITLES.get(refusal.status, HTTPStatus(refusal.status).phrase),
+        "text": refusal.detail,
+        "again": refusal.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS),
+    }
+    return render(request, "error.html", context, status=refusal.status)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -1,0 +1,38 @@
+"""What every page shows around its own content."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from pymongo.errors import PyMongoError
+
+from agents.documents import Client
+from benchmarks.documents import Job
+from benchmarks.lifecycle import State
+from obt_site.access import role_of
+
+RUNNING = [State.RUNNING.value, State.CANCELLING.value, State.LOST.value]
+WAITING = [State.QUEUED.value, State.OFFERED.value]
+
+
+def page(request: HttpRequest) -> dict[str, Any]:
+    """`role` (word or None), `work` {running, queued}, `simulator_in_use`; nothing of the fleet for strangers."""
+    role = role_of(getattr(request, "user", None))
+    if role is None:
+        return {"role": None, "work": None, "simulator_in_use": False}
+    try:
+        return {"role": role.word, "work": work(), "simulator_in_use": simulator_in_use()}
+    except PyMongoError:  # the page that says so must still come
+        return {"role": role.word, "work": None, "simulator_in_use": False}
+
+
+def work() -> dict[str, int]:
+    """How many jobs run and wait, for the top bar."""
+    return {
+        "running": Job.objects(state__in=RUNNING).count(),
+        "queued": Job.objects(state__in=WAITING).count(),
+    }
+
+
+def simulator_in_use() -> bool:
+    """Whether any machine measures the simulator instead of an Ollama."""
+    return any((client.ollama or {}).get("simulated") for client in Client.objects.only("ollama"))

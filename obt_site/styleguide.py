@@ -1,0 +1,144 @@
+"""``/styleguide``: every component with made-up data on one page, for people and for screenshots."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from obt_site.charts import LaneBlock, Panel, Phase, SamplePoint
+from obt_site.charts.figures import GLYPHS
+from obt_site.states import STATES
+
+MINUTE_S = 60.0
+RUN_S = 552.0
+START = datetime(2025, 11, 22, 13, 37, tzinfo=UTC)
+SPRITE = Path(__file__).resolve().parents[1] / "static" / "icons.svg"
+ICONS = re.findall(r'id="([^"]+)"', SPRITE.read_text(encoding="utf-8"))
+
+
+def _samples() -> list[SamplePoint]:
+    reason = "output stopped at 97 of 128 tokens"
+    return [
+        SamplePoint("w1", 124.1, "warm_up"),
+        SamplePoint("w2", 126.4, "warm_up"),
+        *(SamplePoint(str(index + 1), value) for index, value in enumerate((127.2, 128.3, 126.9, 128.0))),
+        SamplePoint("5", 123.4, "left_out", reason),
+        SamplePoint("6", 126.1),
+        SamplePoint("7", 127.6),
+    ]
+
+
+def _phases() -> list[Phase]:
+    names = ("load", "pp128", "pp512", "pp2048", "tg128", "chat", "tg128@2048", "", "pp8192", "tg128@8192")
+    ends = (19, 49, 98, 174, 231, 302, 382, 401, 491, 552)
+    starts = (0, *ends[:-1])
+    return [
+        Phase(name, start, end, is_chosen=name == "tg128") for name, start, end in zip(names, starts, ends, strict=True)
+    ]
+
+
+def _wave(base: float, swing: float, dip: float) -> list[tuple[float, float | None]]:
+    points: list[tuple[float, float | None]] = []
+    for index in range(int(RUN_S * 5)):
+        at = index / 5
+        is_away = 200 <= at < 208
+        value = base + swing * math.sin(at / 3) - (dip if index % 90 < 5 else 0)
+        points.append((at, None if is_away else value))
+    return points
+
+
+def _panels() -> list[Panel]:
+    return [
+        Panel("GPU use", "%", _wave(96, 2, 50), 0, 100, "median 97 %"),
+        Panel("Power", "W", _wave(390, 12, 150), 0, 480, "limit 450 W", [(435, 484)]),
+        Panel("Temperature", "°C", [(at, 40 + 30 * (1 - math.exp(-at / 90))) for at in range(int(RUN_S))], 30, 90),
+        Panel("Core clock", "MHz", [], missing_reason="This driver does not report clocks."),
+    ]
+
+
+def _blocks() -> list[LaneBlock]:
+    start = START.timestamp()
+
+    def block(label: str, from_min: float, to_min: float, state: Any, **more: Any) -> LaneBlock:
+        return LaneBlock(label, start + from_min * MINUTE_S, start + to_min * MINUTE_S, state, **more)
+
+    return [
+        block("llama3.1:8b", 0, 9, "done"),
+        block("phi4:14b", 9.4, 20, "done", has_left_out=True),
+        block("gpt-oss:20b", 20.4, 23, "failed", note="another client loaded llama3.1:8b"),
+        block("qwen2.5-coder:14b", 23.4, 44, "running", done_share=0.6),
+        block("gemma3:27b", 44.4, 60, "queued"),
+        block("qwen3:32b", 60.4, 70, "cancelled"),
+        block("mistral-small3.2:24b", 70.4, 84, "lost"),
+    ]
+
+
+def _matrix() -> list[dict[str, Any]]:
+    def cell(machine: str, value: float | None = None, part: float = 0, **more: Any) -> dict[str, Any]:
+        has_value = {} if value is None else {"value": value, "low": value * 0.99, "high": value * 1.01, "share": part}
+        return {"machine": machine, **has_value, **more}
+
+    long_name = "hf.co/some-organisation/a-model-with-a-very-long-name-GGUF:Q4_K_M"
+    not_run = cell("atlas", state="not_run", chosen=True)
+    rows = [
+        ("llama3.1:8b", 4.92e9, [cell("forge", 127.4, 1.0), cell("atlas", 96.1, 0.75), cell("nuc", 9.44, 0.07)]),
+        ("qwen3:8b", 5.23e9, [cell("forge", 121.0, 1.0, chosen=True), not_run, cell("nuc", absent=True)]),
+        (
+            long_name,
+            42.5e9,
+            [cell("forge", 4.21, 0.29, flag="47 % GPU"), cell("atlas", 14.6, 1.0), cell("nuc", never=True)],
+        ),
+    ]
+    return [{"model": model, "quant": "Q4_K_M", "size": size, "cells": cells} for model, size, cells in rows]
+
+
+def sample_context() -> dict[str, Any]:
+    """Everything the style guide draws."""
+    now = datetime.now(UTC)
+    return {
+        "place": "",
+        "glyphs": list(GLYPHS),
+        "states": list(STATES),
+        "icons": ICONS,
+        "use": [90 + 6 * math.sin(index / 4) for index in range(60)],
+        "use_with_gap": [None if 20 <= index < 30 else 40 + 20 * math.sin(index / 5) for index in range(60)],
+        "six": [126.1, 126.9, 127.2, 127.6, 128.0, 128.3],
+        "samples": _samples(),
+        "few_samples": [SamplePoint("1", 2.84), SamplePoint("2", 2.74), SamplePoint("3", 2.97)],
+        "broken_samples": [SamplePoint("1", None, "left_out", "Ollama answered 500")],
+        "panels": _panels(),
+        "phases": _phases(),
+        "blocks": _blocks(),
+        "start": START.timestamp(),
+        "end": START.timestamp() + 86 * MINUTE_S,
+        "now": START.timestamp() + 37 * MINUTE_S,
+        "recent": now - timedelta(minutes=5),
+        "dots": ["done", "done", "left_out", "now", "todo", "todo"],
+        "rows": [
+            {"name": "forge", "hw": "RTX 4090", "value": 127.4, "low": 126.1, "high": 128.3, "n": 6, "series": 1},
+            {"name": "atlas", "hw": "2 × RTX 3090", "value": 96.1, "low": 95.5, "high": 96.6, "n": 6, "series": 2},
+            {"name": "kiln", "hw": "RTX 4070 Ti Super", "value": 86.5, "low": 81.4, "high": 91.4, "n": 6, "series": 3,
+             "flag": "1 left out"},
+            {"name": "ember", "hw": "RX 7900 XTX", "value": 84.0, "low": 83.1, "high": 86.4, "n": 6, "series": 4},
+            {"name": "studio", "hw": "M3 Max", "value": 57.8, "low": 50.3, "high": 61.2, "n": 4, "series": 5},
+            {"name": "nuc", "hw": "Core Ultra 7", "value": 9.44, "low": 9.29, "high": 9.57, "n": 6, "series": 6},
+            {"name": "pi5", "hw": "Cortex-A76", "value": 5.31, "low": 5.26, "high": 5.35, "n": 6, "series": 7},
+        ],
+        "highest": 128.3,
+        "matrix": _matrix(),
+        "digest": "sha256:46e0c10c039e019119339687c3c1757cc81b9da49709a3b3924863ba87ca666e",
+        "hostile": "<b>name</b> \u202edesrever\u202c " + "very-long-" * 12,
+    }  # fmt: skip
+
+
+@login_required
+def styleguide(request: HttpRequest) -> HttpResponse:
+    """The page; reads nothing and changes nothing."""
+    return render(request, "styleguide.html", sample_context())

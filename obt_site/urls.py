@@ -1,0 +1,69 @@
+"""All addresses, grouped by what they are about. Every page address has a name."""
+
+from benchmarks.api import api
+from django.contrib import admin
+from django.urls import path, re_path
+from django.views.generic import RedirectView
+
+from agents import api as agent_api
+from agents import views as fleet
+from benchmarks import consumers
+from benchmarks.views import models, results, sessions
+from obt_site import health, styleguide
+from obt_site.accounts import views as accounts
+
+handler400 = "obt_site.errors.bad_request"
+handler403 = "obt_site.errors.permission_denied"
+handler404 = "obt_site.errors.page_not_found"
+handler500 = "obt_site.errors.server_error"
+
+accounts_urls = [
+    path("setup", accounts.setup_page, name="setup"),
+    path("sign-in", accounts.sign_in, name="sign_in"),
+    path("sign-out", accounts.sign_out, name="sign_out"),
+]
+fleet_urls = [
+    path("", RedirectView.as_view(pattern_name="fleet"), name="home"),
+    path("fleet", fleet.fleet, name="fleet"),
+    path("fleet/live", fleet.fleet_live, name="fleet_live"),
+    path("machines/add", fleet.add, name="machine_add"),
+    path("machines/enrolments/<str:token_id>", fleet.enrolment, name="machine_enrolment"),
+    path("machines/<str:client_id>", fleet.machine, name="machine"),
+    path("machines/<str:client_id>/rename", fleet.rename, name="machine_rename"),
+    path("machines/<str:client_id>/pause", fleet.pause, name="machine_pause"),
+    path("agent.pyz", fleet.agent_file, name="agent_file"),
+]
+benchmark_urls = [
+    path("models", models.models, name="models"),
+    path("sessions", sessions.sessions, name="sessions"),
+    path("sessions/new", sessions.new, name="session_new"),
+    path("sessions/<str:session_id>", sessions.session, name="session"),
+    path("sessions/<str:session_id>/live", sessions.session_live, name="session_live"),
+    path("sessions/<str:session_id>/cancel", sessions.cancel, name="session_cancel"),
+    path("sessions/<str:session_id>/retry", sessions.retry, name="session_retry"),
+    path("jobs/<str:job_id>/cancel", sessions.cancel_job, name="job_cancel"),
+    path("jobs/<str:job_id>/retry", sessions.retry_job, name="job_retry"),
+    path("results", results.results, name="results"),
+    path("results/<str:result_id>", results.result, name="result"),
+]
+agent_urls = [
+    path("api/v1/agent/register", agent_api.register),
+    path("api/v1/agent/sync", agent_api.sync),
+    path("api/v1/agent/jobs/<str:job_id>/progress", agent_api.job_progress),
+    path("api/v1/agent/jobs/<str:job_id>/result", agent_api.job_result),
+]
+urlpatterns = [
+    *accounts_urls,
+    *fleet_urls,
+    *benchmark_urls,
+    *agent_urls,
+    path("api/v1/", api.urls),
+    path("health/live", health.live, name="health_live"),
+    path("health/ready", health.ready, name="health_ready"),
+    path("styleguide", styleguide.styleguide, name="styleguide"),
+    path("admin/", admin.site.urls),
+]
+websocket_urlpatterns = [
+    path("ws/fleet", consumers.FleetConsumer.as_asgi()),
+    re_path(r"^ws/sessions/(?P<session_id>[0-9a-f]{24})$", consumers.SessionConsumer.as_asgi()),
+]
