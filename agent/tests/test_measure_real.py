@@ -1,0 +1,129 @@
+"""Whole jobs on the real Ollama 0.24.0: its own counters, its own loads, its own crashes."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from pathlib import Path
+
+import pytest
+
+from agent.obt_agent.metrics import HEADLINE, derive
+from agent.obt_agent.ollama import OllamaClient
+from agent.obt_agent.statistics import summarise
+from agent.obt_agent.validity import is_valid
+from agent.real_ollama.fixtures import REAL_OLLAMA_MARKS, StartRealOllama
+from agent.real_ollama.models import NEVER_STOPS, STOPS_EARLY
+
+from .measuring import LOAD, PP64, TG16, World, samples_of
+
+pytestmark = REAL_OLLAMA_MARKS
+
+PP128 = dataclasses.replace(PP64, name="pp128", prompt_tokens=128, repetitions=6)
+TG64 = dataclasses.replace(TG16, name="tg64", output_tokens=64, repetitions=6)
+CHAT = dataclasses.replace(TG16, name="chat", kind="chat", prompt_tokens=128, output_tokens=32, repetitions=6)
+SHORT_LOAD = dataclasses.replace(LOAD, num_ctx=2048)
+
+
+def test_a_whole_job_is_valid_exact_and_adds_up(real_ollama: str, tmp_path: Path) -> None:
+    cells = [SHORT_LOAD, PP128, TG64, CHAT]
+    result = World(real_ollama, "obt-tiny:latest", cells, tmp_path).run()
+    assert (result.outcome, result.error) == ("succeeded", None)
+    for spec in cells:
+        samples = [sample for sample in samples_of(result, spec.name) if is_valid(sample)]
+        assert len(samples) == spec.repetitions
+        for sample in samples:
+            assert (sample.raw.eval_count, sample.raw.done_reason) == (spec.output_tokens, "length")
+            assert sample.loaded_models == 1
+            assert sample.placement is not None
+            assert sample.placement.size_vram_bytes == 0
+        values = [derive(sample, spec)[HEADLINE[spec.kind]].value for sample in samples]
+        summary = summarise([value for value in values if value is not None])
+        assert summary is not None
+        assert summary.n == spec.repetitions
+        assert summary.interval == (spec.repetitions >= 6)
+        assert summary.low > 0
+
+
+def test_the_decode_rate_is_eval_count_less_one_over_eval_duration(real_ollama: str, tmp_path: Path) -> None:
+    result = World(real_ollama, "obt-tiny:latest", [TG64], tmp_path).run()
+    for sample in samples_of(result, "tg64"):
+        assert sample.raw.eval_duration
+        rate = derive(sample, TG64)["decode_rate"].value
+        assert rate == pytest.approx(63 / (sample.raw.eval_duration / 1e9))
+
+
+def test_the_agents_clock_agrees_with_ollamas(real_ollama: str, tmp_path: Path) -> None:
+    result = World(real_ollama, "obt-tiny:latest", [CHAT], tmp_path).run()
+    for sample in samples_of(result, "chat"):
+        assert sample.timing.e2e_ns
+        assert sample.raw.total_duration
+        assert 0 <= sample.timing.e2e_ns - sample.raw.total_duration < 50_000_000
+        assert len(sample.timing.chunk_ns) <= 33
+
+
+def test_a_loaded_models_load_is_a_fraction_of_a_cold_one(real_ollama: str, tmp_path: Path) -> None:
+    result = World(real_ollama, "obt-tiny:latest", [SHORT_LOAD, TG16], tmp_path).run()
+    cold = [sample.raw.load_duration or 0 for sample in samples_of(result, "load")]
+    warm = [sample.raw.load_duration or 0 for sample in samples_of(result, "tg16")]
+    assert min(cold) > 5 * max(warm)
+
+
+def test_prompts_from_16_to_2048_tokens_are_on_target(real_ollama: str, tmp_path: Path) -> None:
+    cells = [
+        dataclasses.replace(PP64, name=f"pp{target}", prompt_tokens=target, repetitions=2, num_ctx=4096)
+        for target in (16, 100, 600, 2048)
+    ]
+    result = World(real_ollama, "obt-tiny:latest", cells, tmp_path).run()
+    assert result.outcome == "succeeded"
+    for spec in cells:
+        counts = [sample.raw.prompt_eval_count or 0 for sample in samples_of(result, spec.name) if is_valid(sample)]
+        assert len(counts) == 2
+        assert all(abs(count - spec.prompt_tokens) <= max(2, spec.prompt_tokens * 0.02) for count in counts)
+
+
+def test_the_prompt_cache_is_never_hit_and_would_be_seen(real_ollama: str, tmp_path: Path) -> None:
+    spec = dataclasses.replace(PP128, prompt_tokens=300)
+    result = World(real_ollama, "obt-tiny:latest", [spec], tmp_path).run()
+    rates = [derive(sample, spec)["prefill_rate"].value or 0 for sample in samples_of(result, "pp128")]
+    assert max(rates) < 5 * min(rates)
+
+
+def test_a_model_that_stops_early_is_never_counted(real_ollama: str, tmp_path: Path) -> None:
+    result = World(real_ollama, STOPS_EARLY.name, [dataclasses.replace(TG64, output_tokens=128)], tmp_path).run()
+    assert result.outcome == "failed"
+    assert result.error is not None
+    assert result.error.kind == "no_valid_samples"
+    assert all(sample.raw.done_reason == "stop" for sample in samples_of(result, "tg64"))
+
+
+def test_killing_ollama_in_the_middle_of_a_stream_is_named_and_what_was_measured_is_kept(
+    start_real_ollama: StartRealOllama, tmp_path: Path
+) -> None:
+    ollama = start_real_ollama(models=[NEVER_STOPS])
+    long = dataclasses.replace(TG16, name="long", output_tokens=1900)
+    job = World(ollama.url, NEVER_STOPS.name, [TG16, long], tmp_path)
+    job.when["live"] = lambda event: (
+        event["cell"] == "long" and event["value"] and threading.Thread(target=ollama.process.kill).start()
+    )
+    result = job.run()
+    assert result.outcome == "failed"
+    assert result.error is not None
+    assert result.error.kind == "ollama_died"
+    assert result.error.message == "Ollama closed the connection in the middle of the answer"
+    assert len([sample for sample in samples_of(result, "tg16") if is_valid(sample)]) == 3
+
+
+def test_another_file_behind_the_same_tag_has_changed(start_real_ollama: StartRealOllama, tmp_path: Path) -> None:
+    ollama = start_real_ollama(models=[NEVER_STOPS])
+    job = World(ollama.url, NEVER_STOPS.name, [TG16], tmp_path)
+    ollama.create(dataclasses.replace(NEVER_STOPS, seed=99))
+    result = job.run()
+    assert result.error is not None
+    assert result.error.kind == "model_changed"
+
+
+def test_the_model_is_gone_from_memory_after_the_job(real_ollama: str, tmp_path: Path) -> None:
+    result = World(real_ollama, "obt-tiny:latest", [TG16], tmp_path).run()
+    assert result.outcome == "succeeded"
+    assert "obt-tiny:latest" not in [model.name for model in OllamaClient(real_ollama).ps()]
