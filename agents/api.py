@@ -18,17 +18,13 @@ from agents import credentials, verbs
 from agents.documents import Client
 from benchmarks import live, progress, queue, results
 from obt_site.clock import now
-from obt_site.errors import FieldError, Malformed, NotFound, Refusal, WrongMediaType, respond
+from obt_site.errors import FieldError, Malformed, MethodNotAllowed, NotFound, WrongMediaType, respond
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 LONGEST_HOLD_S = 30.0
 View = Callable[..., Awaitable[HttpResponse]]
 Route = Callable[..., Any]  # what Django's stubs take for an async view
-
-
-class MethodNotAllowed(Refusal):
-    status, kind = 405, "method_not_allowed"
 
 
 def agent_call(method: str) -> Callable[[View], Route]:

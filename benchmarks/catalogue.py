@@ -54,7 +54,11 @@ def rows(filters: ModelFilters, sort: str = "name") -> list[ModelRow]:
     groups: dict[tuple[str, str], list[ModelInstallation]] = {}
     for installed in _passing(filters):
         groups.setdefault((installed.name, installed.digest), []).append(installed)
-    found = [_row(group) for group in groups.values()]
+    return in_order([_row(group) for group in groups.values()], sort)
+
+
+def in_order(found: Iterable[ModelRow], sort: str) -> list[ModelRow]:
+    """Rows by `sort`, equal ones by name; only `-name` turns the names around."""
     return sorted(found, key=lambda row: _key(place(row, sort)), reverse=sort == "-name")
 
 

@@ -99,11 +99,14 @@ def offer_next(client: Client) -> contract.JobOffer | None:
     Reads candidates by an indexed equality filter, then claims one by id and state, and goes on when another process
     was faster.
     """
-    waiting = Job.objects(client=client.id, state=State.QUEUED.value)
-    for job in sorted(waiting, key=lambda job: (job.created_at, job.position)):
+    waiting = Job.objects(client=client.id, state=State.QUEUED.value).only("created_at", "position").as_pymongo()
+    for found in sorted(waiting, key=lambda job: (job["created_at"], job["position"])):
+        job = Job.objects(id=found["_id"], state=State.QUEUED.value).first()
         try:
-            claimed = lifecycle.move(job, State.OFFERED, Actor.SERVER)
+            claimed = lifecycle.move(job, State.OFFERED, Actor.SERVER) if job else None
         except Overtaken:
+            continue
+        if claimed is None:
             continue
         sessions.recompute(claimed.session)
         return _offer(claimed)

@@ -78,7 +78,7 @@ def _write(client: Client, job: Job, body: contract.ResultBody, body_hash: str, 
         error=wire.encode(body.error),
         duration_s=body.duration_s,
         cells=derive.cells(body.cells, body.environment),
-        **_environment(body.environment),
+        **_environment(client, body.environment),
     )
     result.valid = derive.all_valid(result.cells)
     result.placement = derive.placement(body.cells)
@@ -104,9 +104,9 @@ def _write_bulk(result_id: str, body: contract.ResultBody) -> None:
         TelemetrySeries(id=result_id, content=wire.encode(body.telemetry)).save()
 
 
-def _environment(environment: contract.RunEnvironment | None) -> dict[str, Any]:
-    if environment is None:
-        return {}
+def _environment(client: Client, environment: contract.RunEnvironment | None) -> dict[str, Any]:
+    if environment is None:  # it failed before it could be read; a simulator's failure still is one
+        return {"simulated": bool((client.ollama or {}).get("simulated"))}
     plain = wire.encode(environment)
     config = hardware.keep(environment.hardware)
     return {

@@ -4,7 +4,7 @@ Pages, API and commands call these and nothing else. Errors are `obt_site.errors
 """
 
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,12 +149,25 @@ def _resolve(client: Client | None, target: Target, i: int) -> tuple[Client, Mod
 
 def cancel_job(job: Job) -> Job:
     """Cancel a job that has not ended; one that has is a Conflict that says how it ended."""
-    done = lifecycle.retrying(job.id, _cancel)
-    if done is None:
-        raise NotFound("There is no such job. It may have been removed.")
-    recompute(done.session)
-    live.wake(done.client)
-    return done
+    return _one(job, _cancel)
+
+
+def cancel(session: Session) -> Session:
+    """Cancel every job of the session that has not ended."""
+    return _all(session, [job for job in jobs_of(session) if unfinished(job)], _cancel)
+
+
+def retry_job(job: Job) -> Job:
+    """Queue an ended job again as a new attempt. Succeeded and unfinished ones are a Conflict."""
+    return _one(job, _retry)
+
+
+def retry(session: Session) -> Session:
+    """Queue every failed, timed-out or cancelled job of the session again."""
+    ended = [job for job in jobs_of(session) if State(job.state) in lifecycle.TERMINAL - {State.SUCCEEDED}]
+    if not ended:
+        raise Conflict("No job of this session has failed or was cancelled.")
+    return _all(session, ended, _retry)
 
 
 def _cancel(job: Job) -> Job | None:
@@ -169,26 +182,14 @@ def _cancel(job: Job) -> Job | None:
     return lifecycle.move(job, target, Actor.OPERATOR)
 
 
-def cancel(session: Session) -> Session:
-    """Cancel every job of the session that has not ended."""
-    for job in jobs_of(session):
-        if unfinished(job):
-            try:
-                cancel_job(job)
-            except Conflict:
-                continue  # it ended while we came to it
-    return find(str(session.id))
+def _retry(job: Job) -> Job:
+    if State(job.state) not in lifecycle.TERMINAL - {State.SUCCEEDED}:
+        raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.state}.")
+    return lifecycle.move(job, State.QUEUED, Actor.OPERATOR, retries=0, deliveries=0)
 
 
-def retry_job(job: Job) -> Job:
-    """Queue an ended job again as a new attempt. Succeeded and unfinished ones are a Conflict."""
-
-    def again(current: Job) -> Job:
-        if State(current.state) not in lifecycle.TERMINAL - {State.SUCCEEDED}:
-            raise Conflict(f"Only a failed or cancelled job can be retried; this one is {current.state}.")
-        return lifecycle.move(current, State.QUEUED, Actor.OPERATOR, retries=0, deliveries=0)
-
-    done = lifecycle.retrying(job.id, again)
+def _one(job: Job, change: Callable[[Job], Job | None]) -> Job:
+    done = lifecycle.retrying(job.id, change)
     if done is None:
         raise NotFound("There is no such job. It may have been removed.")
     recompute(done.session)
@@ -196,13 +197,16 @@ def retry_job(job: Job) -> Job:
     return done
 
 
-def retry(session: Session) -> Session:
-    """Queue every failed, timed-out or cancelled job of the session again."""
-    ended = [job for job in jobs_of(session) if State(job.state) in lifecycle.TERMINAL - {State.SUCCEEDED}]
-    if not ended:
-        raise Conflict("No job of this session has failed or was cancelled.")
-    for job in ended:
-        retry_job(job)
+def _all(session: Session, jobs: Sequence[Job], change: Callable[[Job], Job | None]) -> Session:
+    """Change many jobs, then bring the session in line and wake each machine once."""
+    for job in jobs:
+        try:
+            lifecycle.retrying(job.id, change)
+        except Conflict:
+            continue  # it moved on while we came to it
+    recompute(session.id)
+    for client_id in {job.client for job in jobs}:
+        live.wake(client_id)
     return find(str(session.id))
 
 

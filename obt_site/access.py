@@ -17,12 +17,13 @@ from mongoengine import DateTimeField, Document, IntField, StringField
 
 from agents.credentials import keyed_hash
 from obt_site.clock import now
-from obt_site.errors import Forbidden, Unauthenticated
+from obt_site.errors import FieldError, Forbidden, Invalid, Unauthenticated
 
 TOKEN_PREFIX = "obtu"  # noqa: S105  (a prefix, not a secret)
 ID_BYTES = 4
 SECRET_BYTES = 32
 LONGEST = 200
+NAME_LENGTH = 100
 
 
 class Role(IntEnum):
@@ -63,7 +64,11 @@ def role_of(user: Any) -> Role | None:
 
 
 def create_token(name: str, role: Role, user: str | None = None) -> str:
-    """Make a token; its text is returned once and kept nowhere."""
+    """Make a token; its text is returned once and kept nowhere. Raises Invalid for a name that is none."""
+    name = name.strip()
+    if not name or len(name) > NAME_LENGTH or not name.isprintable():
+        message = f"A token's name has 1 to {NAME_LENGTH} printable characters."
+        raise Invalid(message, [FieldError("name", message)])
     identity, secret = secrets.token_hex(ID_BYTES), secrets.token_urlsafe(SECRET_BYTES)
     ApiToken(id=identity, name=name, role=role.word, user=user, secret_hash=keyed_hash(secret)).save(force_insert=True)
     return f"{TOKEN_PREFIX}_{identity}_{secret}"

@@ -4,6 +4,7 @@
     ├── Invalid (422)       a value is not allowed; `errors` names each field
     ├── Malformed (400)     the body is not JSON, or not of the shape of this call
     ├── Unauthenticated (401), Forbidden (403), NotFound (404)
+    ├── MethodNotAllowed (405)
     ├── Conflict (409)      the state no longer allows it, or someone else got there first
     ├── TooLarge (413), WrongMediaType (415), TooMany (429)
     └── Unavailable (503)   the database or another part is away
@@ -53,6 +54,10 @@ class Forbidden(Refusal):
 
 class NotFound(Refusal):
     status, kind = 404, "not_found"
+
+
+class MethodNotAllowed(Refusal):
+    status, kind = 405, "method_not_allowed"
 
 
 class Conflict(Refusal):

@@ -1,6 +1,5 @@
 """All addresses, grouped by what they are about. Every page address has a name."""
 
-from benchmarks.api import api
 from django.contrib import admin
 from django.urls import path, re_path
 from django.views.generic import RedirectView
@@ -8,6 +7,7 @@ from django.views.generic import RedirectView
 from agents import api as agent_api
 from agents import views as fleet
 from benchmarks import consumers
+from benchmarks.api import api
 from benchmarks.views import models, results, sessions
 from obt_site import health, styleguide
 from obt_site.accounts import views as accounts

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from pymongo.errors import PyMongoError
 
 from obt_site.access import Role, create_token
+from obt_site.errors import Refusal
 
 
 class Command(BaseCommand):
@@ -23,3 +24,5 @@ class Command(BaseCommand):
             self.stdout.write(create_token(options["name"], Role[options["role"].upper()]))
         except PyMongoError:
             raise CommandError("The database does not answer. Run `make up` first, or set OBT_MONGODB_URI.") from None
+        except Refusal as refusal:
+            raise CommandError(refusal.detail) from None

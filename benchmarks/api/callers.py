@@ -1,0 +1,98 @@
+"""Who calls the user API: the holder of a token, or a person signed in in a browser. Each route names its role.
+
+`open_to(role, shape)` is the one way a route says who may use it and what it answers.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from ninja.security import APIKeyCookie
+from ninja.security.http import HttpAuthBase
+from ninja.utils import check_csrf
+
+from benchmarks.api.shapes import Problem
+from obt_site.access import Role, role_of, token_holder
+from obt_site.errors import Forbidden, Unauthenticated
+
+REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503})
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The person or script behind a request, by the name that is kept with what they start."""
+
+    name: str
+    role: Role
+
+
+class BearerToken(HttpAuthBase):
+    """`Authorization: Bearer obtu_…`. A header that is there decides: a wrong one never falls back to a cookie."""
+
+    openapi_scheme: str = "bearer"
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+        super().__init__()
+
+    def __call__(self, request: HttpRequest) -> Caller | None:
+        header = request.headers.get("Authorization")
+        if header is None:
+            return None
+        scheme, _, text = header.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated("Send a user API token: Authorization: Bearer obtu_….")
+        token = token_holder(text.strip())
+        return _allowed(Caller(token.user or token.name, Role[token.role.upper()]), self.role)
+
+
+class BrowserSession(APIKeyCookie):
+    """The cookie of a signed-in browser, with the CSRF token on everything that changes something."""
+
+    param_name: str = settings.SESSION_COOKIE_NAME
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+        super().__init__(csrf=True)
+
+    def __call__(self, request: HttpRequest) -> Caller | None:
+        return self.authenticate(request, request.COOKIES.get(self.param_name))
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> Caller | None:
+        """None for strangers; raises Forbidden without the CSRF token or the role."""
+        if key is None or not request.user.is_authenticated:
+            return None
+        if check_csrf(request) is not None:
+            raise Forbidden("This call changes something and lacks the CSRF token of the page it comes from.")
+        held = role_of(request.user)
+        if held is None:
+            raise Forbidden(f"This needs the role {self.role.word}; you have none.")
+        return _allowed(Caller(request.user.get_username(), held), self.role)
+
+
+def _allowed(caller: Caller, role: Role) -> Caller:
+    if caller.role < role:
+        raise Forbidden(f"This needs the role {role.word}; you have {caller.role.word}.")
+    return caller
+
+
+def needs(role: Role) -> list[HttpAuthBase | APIKeyCookie]:
+    """The ways in for callers of at least this role."""
+    return [BearerToken(role), BrowserSession(role)]
+
+
+def open_to(role: Role, shape: Any, status: int = 200) -> dict[str, Any]:
+    """For a route's decorator: who may call it, and the shape of its answer beside the problems it can have."""
+    return {
+        "auth": needs(role),
+        "response": {status: shape, REFUSALS: Problem},
+        "openapi_extra": {"x-role": role.word},
+    }
+
+
+def caller_of(request: HttpRequest) -> Caller:
+    """Who calls; only in routes, which nobody reaches without."""
+    caller = request.auth  # type: ignore[attr-defined]
+    assert isinstance(caller, Caller)
+    return caller

@@ -1,0 +1,171 @@
+"""Results over the user API: the lists, one result, its raw samples, its telemetry."""
+
+from typing import Any, Literal
+
+from django.http import HttpRequest
+from ninja import Query as FromQuery
+from ninja import Router
+from pydantic import Field
+
+from agent.obt_agent.contract import Telemetry
+from benchmarks import listing, results
+from benchmarks.api import cursors
+from benchmarks.api.callers import open_to
+from benchmarks.api.jobs import ErrorShape
+from benchmarks.api.shapes import Id, ModelName, Moment, PageQuery, Shape, Time, Word
+from benchmarks.documents import Result, TelemetrySeries
+from benchmarks.listing import Outcome, ResultFilters, Simulated
+from obt_site.access import Role
+from obt_site.errors import NotFound
+
+router = Router(tags=["results"])
+Truth = Literal["true", "false"]
+
+
+class ResultQuery(PageQuery):
+    """All filters are exact and hold together. Results come newest first."""
+
+    client: Id | None = None
+    model: ModelName | None = None
+    digest: Word | None = None
+    family: Word | None = None
+    quantization: Word | None = None
+    suite: Word | None = None
+    cell: Word | None = Field(None, description="results that have this cell, e.g. tg128")
+    since: Moment | None = Field(None, description="at this time or later")
+    until: Moment | None = Field(None, description="before this time")
+    valid: Truth | None = None
+    session: Id | None = None
+    simulated: Simulated | None = Field(
+        None, description="any, or only those of (or not of) the simulator; left out: real ones as soon as one exists"
+    )
+    outcome: Outcome | None = Field(None, description="left out: every outcome that measured at least one cell")
+    sort: Literal["-created_at"] = Field("-created_at", description="newest first is the only order")
+
+
+class MetricShape(Shape):
+    """One metric of one cell: the median of `n` samples, in `unit`.
+
+    `low` to `high` is a 95 % interval of the median (`interval` true, its exact probability in `coverage`), or with
+    too few samples their range.
+    """
+
+    median: float
+    low: float
+    high: float
+    unit: str
+    n: int
+    interval: bool
+    coverage: float | None
+    iqr: float
+    cv: float | None
+    minimum: float
+    maximum: float
+
+
+class CellShape(Shape):
+    """What a cell came to. `flags` are the gates its samples failed; `missing` says why a metric has no number."""
+
+    cell: str
+    kind: str
+    n: int
+    planned: int
+    warmups: int
+    left_out: int
+    headline: str
+    metrics: dict[str, MetricShape]
+    missing: dict[str, str]
+    valid: bool
+    flags: list[str]
+    skipped: str | None
+    stopped: str | None
+
+
+class PlacementShape(Shape):
+    """Where the model was while it ran; `gpu_share` in percent."""
+
+    size_bytes: int | None
+    size_vram_bytes: int | None
+    gpu_share: float | None
+
+
+class ResultShape(Shape):
+    """What one attempt of a job measured."""
+
+    id: str
+    number: int
+    session: str
+    job: str
+    attempt: int
+    client: str
+    client_name: str | None
+    model: str
+    digest: str | None
+    family: str | None
+    quantization: str | None
+    parameter_size: str | None
+    suite: str | None
+    ollama_version: str | None
+    hardware_config: str | None
+    simulated: bool
+    created_at: Time
+    duration_s: float | None
+    outcome: str
+    error: ErrorShape | None
+    valid: bool
+    placement: PlacementShape | None
+    cells: list[CellShape]
+
+
+class ResultPage(Shape):
+    items: list[ResultShape]
+    next: str | None
+
+
+PLAIN = frozenset(ResultShape.model_fields) - {"session", "job", "client", "error", "placement", "cells"}
+
+
+def shape(result: Result) -> ResultShape:
+    """The result as the API tells it."""
+    return ResultShape(
+        session=str(result.session),
+        job=str(result.job),
+        client=str(result.client),
+        error=ErrorShape(**result.error) if result.error else None,
+        placement=PlacementShape(**result.placement) if result.placement else None,
+        cells=[_cell(cell) for cell in result.cells],
+        **{name: getattr(result, name) for name in PLAIN},
+    )
+
+
+def _cell(cell: dict[str, Any]) -> CellShape:
+    return CellShape(**{**cell, "flags": list(cell["flags"])})
+
+
+def filters(query: ResultQuery) -> ResultFilters:
+    """The query as the filters that pages and API share."""
+    plain = query.model_dump(exclude={"limit", "cursor", "sort", "valid"})
+    return ResultFilters(**plain, valid=None if query.valid is None else query.valid == "true")
+
+
+@router.get("/results", **open_to(Role.VIEWER, ResultPage))
+def list_results(request: HttpRequest, query: FromQuery[ResultQuery]) -> ResultPage:
+    """The results, newest first. A page can have fewer than `limit` and still a `next`, when few results match."""
+    page = listing.results(filters(query), cursors.number_of(query.cursor), query.limit)
+    return ResultPage(items=[shape(result) for result in page.items], next=cursors.after_number(page.next))
+
+
+@router.get("/results/{result_id}", **open_to(Role.VIEWER, ResultShape))
+def get_result(request: HttpRequest, result_id: str) -> ResultShape:
+    """One result."""
+    return shape(results.find(result_id))
+
+
+@router.get("/results/{result_id}/telemetry", **open_to(Role.VIEWER, Telemetry))
+def get_telemetry(request: HttpRequest, result_id: str) -> dict[str, Any]:
+    """The machine's readings while it ran: one list of values per quantity, all as long as `t_s`."""
+    result = results.find(result_id)
+    series = TelemetrySeries.objects(id=result.id).first()
+    if series is None:
+        raise NotFound("This result has no telemetry: the job ended before anything was recorded.")
+    return dict(series.content)

@@ -1,0 +1,151 @@
+"""Sessions over the user API: start, watch, cancel, retry."""
+
+from typing import Annotated
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from ninja import Query as FromQuery
+from ninja import Router
+from ninja.responses import Status
+from pydantic import Field, StringConstraints
+
+from benchmarks import listing, sessions, suites
+from benchmarks.api import cursors, jobs
+from benchmarks.api.callers import caller_of, open_to
+from benchmarks.api.shapes import Body, Line, ModelName, PageQuery, Shape, Text, Time
+from benchmarks.documents import Job, Session
+from obt_site.access import Role
+
+JOBS_PER_PAGE = 2000  # a page of sessions ends early where their jobs are more
+router = Router(tags=["sessions"])
+
+
+class TargetBody(Body):
+    """One model on one machine."""
+
+    client: Annotated[Line, StringConstraints(min_length=1, max_length=64)] = Field(description="the machine's id")
+    model: ModelName = Field(description="Ollama's full name, e.g. llama3.2:latest")
+
+
+class SessionBody(Body):
+    """What to measure where. `cells` picks from or adds to the suite: load, ppN, tgN, chatN/M."""
+
+    targets: Annotated[list[TargetBody], Field(min_length=1, max_length=settings.SESSION_JOBS_MAXIMUM)]
+    suite: Annotated[Line, StringConstraints(max_length=60)] = "standard"
+    budget: Annotated[Line, StringConstraints(max_length=60)] = Field("standard", description="quick, standard or full")
+    cells: (
+        Annotated[list[Annotated[Line, StringConstraints(max_length=60)]], Field(max_length=suites.MOST_CELLS)] | None
+    ) = None
+    name: Annotated[Line, StringConstraints(max_length=sessions.NAME_LENGTH)] | None = None
+    note: Annotated[Text, StringConstraints(max_length=sessions.NOTE_LENGTH)] | None = None
+
+
+class CountsShape(Shape):
+    queued: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+
+class SessionShape(Shape):
+    """What was asked for, and how far it is."""
+
+    id: str
+    number: int
+    name: str
+    note: str | None
+    suite: str
+    budget: str
+    cells: list[str]
+    state: str
+    created_by: str | None
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    counts: CountsShape
+    jobs: list[jobs.JobShape]
+
+
+class SessionPage(Shape):
+    items: list[SessionShape]
+    next: str | None
+
+
+def shape(session: Session, of_it: list[Job] | None = None) -> SessionShape:
+    """The session as the API tells it, with its jobs in the order they were asked for."""
+    of_it = sessions.jobs_of(session) if of_it is None else sorted(of_it, key=lambda job: job.position)
+    return SessionShape(
+        id=str(session.id),
+        number=session.number,
+        name=session.name,
+        note=session.note,
+        suite=session.suite,
+        budget=session.budget,
+        cells=[cell["name"] for cell in session.cells],
+        state=session.state,
+        created_by=session.created_by,
+        created_at=session.created_at,
+        started_at=session.started_at,
+        finished_at=session.finished_at,
+        counts=CountsShape(**session.counts),
+        jobs=[jobs.shape(job) for job in of_it],
+    )
+
+
+@router.post("/sessions", **open_to(Role.OPERATOR, SessionShape, 201))
+def start_session(request: HttpRequest, response: HttpResponse, body: SessionBody) -> Status[SessionShape]:
+    """Queue one job per target. Nothing is written when any target cannot run; `errors` says which and why."""
+    session = sessions.start(
+        [sessions.Target(target.client, target.model) for target in body.targets],
+        body.suite,
+        body.budget,
+        caller_of(request).name,
+        name=body.name,
+        note=body.note,
+        cells=body.cells,
+    )
+    response["Location"] = reverse("api:get_session", args=[session.id])
+    return Status(201, shape(session))
+
+
+@router.get("/sessions", **open_to(Role.VIEWER, SessionPage))
+def list_sessions(request: HttpRequest, query: FromQuery[PageQuery]) -> SessionPage:
+    """The sessions, newest first. A page has fewer than `limit` when its sessions have very many jobs."""
+    page = listing.sessions(cursors.number_of(query.cursor), query.limit)
+    shown = _with_few_jobs(page.items)
+    follows = page.next if len(shown) == len(page.items) else shown[-1].number
+    of_each: dict[object, list[Job]] = {session.id: [] for session in shown}
+    for job in Job.objects(session__in=list(of_each)):
+        of_each[job.session].append(job)
+    items = [shape(session, of_each[session.id]) for session in shown]
+    return SessionPage(items=items, next=cursors.after_number(follows))
+
+
+def _with_few_jobs(found: list[Session]) -> list[Session]:
+    """The first of these sessions whose jobs fit a page; at least one."""
+    room = JOBS_PER_PAGE
+    for i, session in enumerate(found):
+        room -= sum(session.counts.values())
+        if room < 0 and i:
+            return found[:i]
+    return found
+
+
+@router.get("/sessions/{session_id}", **open_to(Role.VIEWER, SessionShape))
+def get_session(request: HttpRequest, session_id: str) -> SessionShape:
+    """One session with its jobs."""
+    return shape(sessions.find(session_id))
+
+
+@router.post("/sessions/{session_id}/cancel", **open_to(Role.OPERATOR, SessionShape))
+def cancel_session(request: HttpRequest, session_id: str) -> SessionShape:
+    """Cancel every job of the session that has not ended."""
+    return shape(sessions.cancel(sessions.find(session_id)))
+
+
+@router.post("/sessions/{session_id}/retry", **open_to(Role.OPERATOR, SessionShape))
+def retry_session(request: HttpRequest, session_id: str) -> SessionShape:
+    """Queue every failed, timed-out or cancelled job of the session again."""
+    return shape(sessions.retry(sessions.find(session_id)))
