@@ -1,0 +1,139 @@
+"""NVIDIA GPUs, by NVML (`nvidia-ml-py`).
+
+Power is the instant field where the driver has it; nvmlDeviceGetPowerUsage is a one-second average on Ampere and later.
+Utilisation is the share of time in which a kernel ran, not how well the GPU was used.
+Source: NVML API reference, "Device Queries" and "Field Value Enums".
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Optional
+
+from ..machine import Gpu
+from . import Reading
+
+# Bits of nvmlClocksEventReasons, in the order of nvml.h. Idle and application settings hold nothing back by themselves.
+EVENT_REASONS = {
+    0x001: "gpu_idle",
+    0x002: "applications_clocks_setting",
+    0x004: "sw_power_cap",
+    0x008: "hw_slowdown",
+    0x010: "sync_boost",
+    0x020: "sw_thermal_slowdown",
+    0x040: "hw_thermal_slowdown",
+    0x080: "hw_power_brake_slowdown",
+    0x100: "display_clock_setting",
+}
+_HARMLESS = 0x001 | 0x002 | 0x100
+
+
+class NvidiaProbe:
+    """All GPUs NVML shows. `nvml` is the pynvml module; raises its NVMLError when the driver does not answer."""
+
+    every_s = 0.0
+    in_series = True
+
+    def __init__(self, nvml: Any, first_index: int = 0) -> None:
+        self.nvml = nvml
+        nvml.nvmlInit()
+        count = nvml.nvmlDeviceGetCount()
+        self.handles = {first_index + i: nvml.nvmlDeviceGetHandleByIndex(i) for i in range(count)}
+        self._never: dict[str, str] = {}  # what this hardware does not report, with the reason
+
+    def gpus(self) -> list[Gpu]:
+        driver = self._ask(self.nvml.nvmlSystemGetDriverVersion)
+        return [self._describe(index, handle, _text(driver)) for index, handle in self.handles.items()]
+
+    def _describe(self, index: int, handle: Any, driver: Optional[str]) -> Gpu:
+        memory = self._ask(self.nvml.nvmlDeviceGetMemoryInfo, handle)
+        # The limit that was set, not the enforced one, which some laptops move about all the time.
+        limit_mw = self._ask(self.nvml.nvmlDeviceGetPowerManagementLimit, handle)
+        return Gpu(
+            index=index,
+            name=_text(self._ask(self.nvml.nvmlDeviceGetName, handle)) or "NVIDIA GPU",
+            vendor="nvidia",
+            memory_total_bytes=None if memory is None else int(memory.total),
+            driver_version=driver,
+            power_limit_w=None if limit_mw is None else limit_mw / 1000,
+        )
+
+    def _ask(self, query: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return query(*args)
+        except self.nvml.NVMLError:
+            return None
+
+    def read(self) -> Reading:
+        reading = Reading({}, {}, {})
+        for index, handle in self.handles.items():
+            self._read_gpu(index, handle, reading)
+        return reading
+
+    def _read_gpu(self, index: int, handle: Any, reading: Reading) -> None:
+        nvml = self.nvml
+        memory = self._query(index, reading, "memory_used_bytes", lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
+        if memory is not None:
+            reading.values[f"gpu_{index}_memory_used_bytes"] = float(memory.used)
+            reading.values[f"gpu_{index}_memory_total_bytes"] = float(memory.total)
+        simple: dict[str, Callable[[], float]] = {
+            "utilisation_percent": lambda: nvml.nvmlDeviceGetUtilizationRates(handle).gpu,
+            "temperature_c": lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU),
+            "power_w": lambda: _power_mw(nvml, handle) / 1000,
+            "sm_clock_mhz": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM),
+            "energy_mj": lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle),
+            "clocks_event_reasons_bits": lambda: _event_reasons(nvml, handle),
+        }
+        for field, query in simple.items():
+            value = self._query(index, reading, field, query)
+            if value is not None:
+                reading.values[f"gpu_{index}_{field}"] = float(value)
+        bits = reading.values.get(f"gpu_{index}_clocks_event_reasons_bits")
+        reading.throttle[index] = [] if bits is None else reason_names(int(bits))
+
+    def _query(self, index: int, reading: Reading, field: str, query: Callable[[], Any]) -> Any:
+        name = f"gpu_{index}_{field}"
+        if name in self._never:
+            reading.missing[name] = self._never[name]
+            return None
+        try:
+            return query()
+        except self.nvml.NVMLError as error:
+            reading.missing[name] = reason = why(self.nvml, error)
+            if isinstance(error, (self.nvml.NVMLError_NotSupported, self.nvml.NVMLError_FunctionNotFound)):
+                self._never[name] = reason
+            return None
+
+
+def reason_names(bits: int) -> list[str]:
+    """What holds the GPU's clocks back, by name, from nvmlClocksEventReasons."""
+    return [name for bit, name in EVENT_REASONS.items() if bits & bit & ~_HARMLESS]
+
+
+def why(nvml: Any, error: Exception) -> str:
+    """NVML's error as a sentence that does not change from one reading to the next."""
+    if isinstance(error, nvml.NVMLError_LibraryNotFound):
+        return "No NVIDIA driver is installed (its library NVML was not found)."
+    if isinstance(error, nvml.NVMLError_NotSupported):
+        return "This GPU does not report it."
+    return f"NVML answered: {error}."
+
+
+def _event_reasons(nvml: Any, handle: Any) -> int:
+    query = getattr(nvml, "nvmlDeviceGetCurrentClocksEventReasons", None)
+    return int((query or nvml.nvmlDeviceGetCurrentClocksThrottleReasons)(handle))
+
+
+def _power_mw(nvml: Any, handle: Any) -> float:
+    field = getattr(nvml, "NVML_FI_DEV_POWER_INSTANT", None)
+    if field is not None:
+        try:
+            (answer,) = nvml.nvmlDeviceGetFieldValues(handle, [field])
+            if answer.nvmlReturn == nvml.NVML_SUCCESS and answer.value.uiVal > 0:
+                return float(answer.value.uiVal)
+        except nvml.NVMLError:
+            pass
+    return float(nvml.nvmlDeviceGetPowerUsage(handle))
+
+
+def _text(value: Any) -> Optional[str]:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
