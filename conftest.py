@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from obt_site.tests.server import RunningServer
 
-pytest_plugins = ["agent.real_ollama.fixtures"]
+pytest_plugins = ["agent.real_ollama.fixtures", "obt_site.tests.browser"]
 
 
 @pytest.fixture(scope="session")

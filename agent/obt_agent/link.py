@@ -139,7 +139,7 @@ class Link:
     def _call(self, kind: type[T], method: str, path: str, body: bytes, timeout_s: float) -> T:
         answer = self._request(method, path, body, timeout_s)
         try:
-            return wire.decode(kind, wire.loads(answer))
+            return wire.decode(kind, wire.loads(answer), lenient=True)
         except wire.WireError as error:
             raise Unreachable(
                 f"What answers at {self.server} does not speak this agent's protocol: {error}"[:DETAIL_LENGTH]

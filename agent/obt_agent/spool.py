@@ -71,7 +71,7 @@ class Spool:
         held = []
         for job, attempt, offer, state, elapsed_s in self._file.rows(sql, states):
             try:
-                held.append(Held(wire.decode(JobOffer, wire.loads(offer)), state, elapsed_s))
+                held.append(Held(wire.decode(JobOffer, wire.loads(offer), lenient=True), state, elapsed_s))
             except wire.WireError as error:
                 log.error("Job %s in the spool cannot be read (%s); it is forgotten.", job, error)
                 self.forget(job, attempt)

@@ -92,9 +92,12 @@ def encode(value: Any) -> Any:
     return value
 
 
-def decode(kind: type[T], value: Any) -> T:
-    """Make a `kind` (a dataclass) of a plain value, or raise WireError naming every field that is wrong."""
-    reader = _Reader()
+def decode(kind: type[T], value: Any, *, lenient: bool = False) -> T:
+    """Make a `kind` (a dataclass) of a plain value, or raise WireError naming every field that is wrong.
+
+    `lenient` passes over unknown fields: an agent reads the answers of a newer server so.
+    """
+    reader = _Reader(lenient)
     result = reader.read(kind, value, "", {})
     if reader.problems:
         raise WireError(reader.problems)
@@ -104,7 +107,8 @@ def decode(kind: type[T], value: Any) -> T:
 class _Reader:
     """Collects problems while reading, so that the sender sees all of them at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, lenient: bool = False) -> None:
+        self.lenient = lenient
         self.problems: list[Problem] = []
 
     def fail(self, path: str, message: str) -> None:
@@ -133,7 +137,7 @@ class _Reader:
         fields = {f.name: f for f in dataclasses.fields(kind)}
         hints = _hints(kind)
         for name in value:
-            if name not in fields:
+            if name not in fields and not self.lenient:
                 self.fail(_join(path, str(name)[:60]), "is not a field of this call")
         known = {}
         for name, field in fields.items():

@@ -148,6 +148,16 @@ def test_the_error_is_readable_as_a_sentence() -> None:
 # -- writing -----------------------------------------------------------------------------------------------------
 
 
+def test_an_agent_passes_over_fields_of_a_newer_server_and_still_checks_the_ones_it_knows() -> None:
+    from agent.obt_agent.contract import ProgressResponse
+
+    answer = wire.decode(ProgressResponse, {"acknowledged": 3, "cancel": False, "new": {"a": 1}}, lenient=True)
+
+    assert answer == ProgressResponse(acknowledged=3, cancel=False)
+    with pytest.raises(wire.WireError):
+        wire.decode(ProgressResponse, {"acknowledged": "3", "cancel": False, "new": 1}, lenient=True)
+
+
 def test_missing_is_written_as_null_and_never_left_out() -> None:
     assert json.loads(wire.dumps(Outer("x")))["inner"] is None
 

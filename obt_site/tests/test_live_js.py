@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, WebSocketRoute, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, WebSocketRoute, expect
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 LONGEST_FIRST_WAIT_MS = 700
 SITE = "http://obt.test"
 POLICY = "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self' ws://obt.test"
@@ -64,21 +62,13 @@ class Server:
             route.fulfill(body=PAGE, content_type="text/html", headers={"Content-Security-Policy": POLICY})
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield found
-        found.close()
-
-
 @pytest.fixture
 def server() -> Server:
     return Server()
 
 
 @pytest.fixture
-def page(browser: Any, server: Server) -> Iterator[Page]:
+def page(browser: Browser, server: Server) -> Iterator[Page]:
     tab: Page = browser.new_page()
     wrong: list[str] = []
     tab.on("pageerror", lambda error: wrong.append(str(error)))
