@@ -30,8 +30,8 @@ def embedded_uri(data_dir: Path) -> str | None:
         return None
 
 
-def connect(address: str | None = None) -> None:
-    """Point every document at the database; replaces an earlier connection (tests, `up`)."""
+def connect(address: str | None = None, **options: Any) -> None:
+    """Point every document at the database; replaces an earlier connection (tests, `up`). `options`: of MongoClient."""
     address = address or uri()
     mongoengine.disconnect()
     mongoengine.connect(
@@ -41,6 +41,7 @@ def connect(address: str | None = None) -> None:
         uuidRepresentation="standard",
         serverSelectionTimeoutMS=SERVER_SELECTION_MS,
         connectTimeoutMS=SERVER_SELECTION_MS,
+        **options,
     )
 
 

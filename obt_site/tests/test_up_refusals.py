@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import sqlite3
 from pathlib import Path
@@ -10,7 +11,7 @@ import pymongo
 import pytest
 
 from obt_site import embedded, schema
-from obt_site.tests.up_process import sentence, starting
+from obt_site.tests.up_process import STOP_WITHIN_S, sentence, starting
 
 
 @pytest.fixture
