@@ -1,0 +1,168 @@
+"""The commands behind each part, and how each says that it is ready."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
+
+from obt_site.env import Environment
+from obt_site.up.errors import CannotStart
+from obt_site.up.process import POLL_S, Child
+
+OLLAMA_PROBE_S = 1.0
+MONGODB_PROBE_MS = 5_000
+SERVER_READY_WITHIN_S = 60.0
+SIMULATOR_READY_WITHIN_S = 20.0
+HEALTH_TIMEOUT_S = 5.0
+APPLICATION_CLOSE_TIMEOUT_S = 2
+PORT_FILE = "run/simulator-port"
+GATE_FILE = "run/server-may-listen"
+TOKEN_VARIABLE = "OBT_ENROL_TOKEN"  # noqa: S105  (a name; in the environment, because a command line is public)
+
+
+@dataclass(frozen=True)
+class OllamaProbe:
+    """What answered at OBT_OLLAMA_URL: its version, or in words why it cannot be used."""
+
+    version: str | None
+    problem: str | None
+
+
+def probe_ollama(url: str) -> OllamaProbe:
+    """Asks an Ollama for its version, within a second."""
+    try:
+        with build_opener(ProxyHandler({})).open(f"{url}/api/version", timeout=OLLAMA_PROBE_S) as answer:
+            content = json.loads(answer.read(10_000))
+    except HTTPError as error:
+        return OllamaProbe(None, f"what answers at {url} is not Ollama (HTTP {error.code})")
+    except (OSError, URLError, http.client.HTTPException):
+        return OllamaProbe(None, f"none answers at {url}")
+    except ValueError:
+        return OllamaProbe(None, f"what answers at {url} is not Ollama")
+    version = content.get("version") if isinstance(content, dict) else None
+    if not isinstance(version, str):
+        return OllamaProbe(None, f"what answers at {url} is not Ollama")
+    return OllamaProbe(version, None)
+
+
+def check_mongodb(uri: str) -> None:
+    """Refuses an OBT_MONGODB_URI that does not answer. No message repeats the URI: it can hold a password."""
+    import pymongo  # noqa: PLC0415  (0.2 s that the other way to start need not wait for)
+    from pymongo import errors  # noqa: PLC0415
+
+    try:
+        with pymongo.MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=MONGODB_PROBE_MS) as client:
+            client.admin.command("ping")
+    except errors.OperationFailure:
+        reason = "refused the user or password"
+    except (errors.InvalidURI, errors.ConfigurationError, ValueError):
+        example = "mongodb://user:password@host:27017/obt"
+        raise CannotStart(f"OBT_MONGODB_URI cannot be understood; it has to look like {example}.") from None
+    except errors.PyMongoError:
+        reason = f"did not answer within {MONGODB_PROBE_MS // 1000} s"
+    else:
+        return
+    raise CannotStart(f"MongoDB at {mongodb_hosts(uri)} {reason}; check OBT_MONGODB_URI and that it runs.")
+
+
+def mongodb_hosts(uri: str) -> str:
+    """The hosts of a MongoDB URI without user, password and options."""
+    return uri.partition("://")[2].partition("?")[0].partition("/")[0].rpartition("@")[2] or "the given address"
+
+
+def simulator(data_dir: Path) -> Child:
+    """The simulated Ollama, not started."""
+    port_file = data_dir / PORT_FILE
+    port_file.parent.mkdir(parents=True, exist_ok=True)
+    port_file.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "agent.simulator", "--port", "0", "--port-file", str(port_file)]
+    return Child("simulator", command, data_dir)
+
+
+def simulator_url(child: Child, check_stop: Callable[[], None]) -> str:
+    """Waits until the simulator listens and returns its address."""
+    port_file = child.data_dir / PORT_FILE
+    deadline = time.monotonic() + SIMULATOR_READY_WITHIN_S
+    while True:
+        check_stop()
+        child.check()
+        if (port := _read(port_file)).isdigit():
+            return f"http://127.0.0.1:{port}"
+        if time.monotonic() > deadline:
+            raise CannotStart(f"The simulator did not start within {SIMULATOR_READY_WITHIN_S:.0f} s; see {child.log}.")
+        time.sleep(POLL_S)
+
+
+def server(environment: Environment, data_dir: Path, mongodb_uri: str) -> Child:
+    """The web server, not started; it loads and then waits for `open_gate`.
+
+    Its HTTP timeout stays off, because agents hold long polls.
+    """
+    gate = data_dir / GATE_FILE
+    gate.parent.mkdir(parents=True, exist_ok=True)
+    gate.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "obt_site.up.serve", str(gate), "daphne"]
+    command += ["-b", environment.host, "-p", str(environment.port), "-v", "0", "--no-server-name"]
+    command += ["--application-close-timeout", str(APPLICATION_CLOSE_TIMEOUT_S), "obt_site.asgi:application"]
+    return Child("server", command, data_dir, {"OBT_MONGODB_URI": mongodb_uri, **_allowed_hosts(environment)})
+
+
+def open_gate(data_dir: Path) -> None:
+    """Lets the server listen: the stored data is ready for it."""
+    (data_dir / GATE_FILE).touch()
+
+
+def _allowed_hosts(environment: Environment) -> dict[str, str]:
+    """The local agent and the health check come by the local address, which also has to be answered to."""
+    local = urlsplit(environment.local_url).netloc.rpartition(":")[0]
+    names = environment.allowed_hosts or ("127.0.0.1", "localhost", "[::1]")
+    return {"OBT_ALLOWED_HOSTS": ",".join(dict.fromkeys((*names, local)))}
+
+
+def wait_for_server(child: Child, url: str, check_stop: Callable[[], None]) -> None:
+    """Waits until GET /health/ready answers 200."""
+    deadline = time.monotonic() + SERVER_READY_WITHIN_S
+    while not is_ready(url):
+        check_stop()
+        child.check()
+        if time.monotonic() > deadline:
+            raise CannotStart(
+                f"The server was not ready within {SERVER_READY_WITHIN_S:.0f} s; "
+                f"the last line of {child.log} is: {child.last_log_line()}"
+            )
+        time.sleep(POLL_S)
+
+
+def is_ready(url: str) -> bool:
+    """Whether the server says that it can work."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=HEALTH_TIMEOUT_S)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def agent(environment: Environment, data_dir: Path, ollama_url: str, token: str | None) -> Child:
+    """This machine's agent, not started."""
+    command = [sys.executable, "-m", "agent.obt_agent", "run", "--server", environment.local_url]
+    command += ["--state-dir", str(data_dir / "agent"), "--ollama-url", ollama_url]
+    return Child("agent", command, data_dir, {TOKEN_VARIABLE: token} if token else {})
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

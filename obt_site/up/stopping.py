@@ -1,0 +1,55 @@
+"""Ctrl-C and SIGTERM: noted, not thrown, so that a part is never left half started."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from types import FrameType
+
+from obt_site.up.errors import StopRequested
+
+SECOND_COUNTS_AFTER_S = 1.0  # make and timeout pass one and the same request on twice
+
+
+class StopSignal:
+    """Whether somebody asked to stop. A second request, a second later or more, means: at once."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._asked_at_s = 0.0
+        self.asked_by = ""  # the signal's name
+        self.is_stopping = False
+        self.is_hurried = False
+
+    def listen(self) -> None:
+        """Takes over the signals; they stay taken, because a stop must not be interrupted by its own signal."""
+        signal.signal(signal.SIGINT, self._note)
+        signal.signal(signal.SIGTERM, self._note)
+        for name in ("SIGHUP", "SIGBREAK"):  # a closed terminal; Windows' other Ctrl-C
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
+                signal.signal(number, self._note)
+
+    def is_asked(self) -> bool:
+        """Whether to stop."""
+        return self._asked.is_set()
+
+    def check(self) -> None:
+        """Raises StopRequested when somebody asked."""
+        if self._asked.is_set():
+            raise StopRequested
+
+    def wait(self, timeout_s: float) -> bool:
+        """Waits, at most `timeout_s` seconds, for somebody to ask; says whether they did."""
+        return self._asked.wait(timeout_s)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if not self._asked.is_set():
+            self._asked_at_s = time.monotonic()
+            self.asked_by = signal.Signals(number).name
+            self._asked.set()
+        elif time.monotonic() - self._asked_at_s > SECOND_COUNTS_AFTER_S:
+            self.is_hurried = True
+            if not self.is_stopping:  # a long step of the start does not look at the first request
+                raise StopRequested
