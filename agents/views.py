@@ -11,9 +11,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from agents import package, verbs
 from agents.documents import Client
+from benchmarks.presenters.fleet import fleet as fleet_view
 from benchmarks.presenters.live_pages import render_fleet, rights
 from benchmarks.presenters.machine import enrolment_of, find_enrolment, machine_view
-from benchmarks.presenters.machines import fleet as fleet_view
 from obt_site.access import Role, requires
 from obt_site.errors import Conflict, Invalid, NotFound
 

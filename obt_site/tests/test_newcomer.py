@@ -66,8 +66,9 @@ def test_from_the_set_up_link_to_a_result_of_the_real_ollama(page, up, real_olla
     page.get_by_role("link", name=MODEL).first.click()
     page.wait_for_url(re.compile(r"/results/[0-9a-f]{24}-1$"))
     expect(page.locator("h1")).to_contain_text("Valid")
-    for words in ("Decode, tg128", "Can it be trusted?", "Samples in time order", "Telemetry", "Environment"):
-        expect(page.get_by_text(words).first).to_be_visible()
+    expect(page.get_by_text("Decode, tg128")).to_be_visible()
+    for words in ("Can it be trusted?", "Samples in time order", "Telemetry", "Environment"):
+        expect(page.get_by_role("heading", name=words)).to_be_visible()
     expect(page.get_by_text("simulated")).to_have_count(0)
 
     (listed,) = get(page, base, f"results?session={session}")["items"]

@@ -43,6 +43,7 @@
     write("[data-count-words]", picked.size ? `${plural(models.size, "model")}, ${plural(perMachine.size, "machine")}` : "Tick models to measure");
     write("[data-time]", picked.size ? `At most ${duration(most)}` : "\u00a0");
     write("[data-time-words]", picked.size ? "machines work side by side" : "");
+    bar.toggleAttribute("data-empty", !picked.size);
     bar.querySelectorAll("button").forEach((button) => { button.disabled = !picked.size; });
     for (const box of form.querySelectorAll("[data-all], [data-row], [data-column]")) {
       const mine = within(box);

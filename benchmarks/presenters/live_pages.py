@@ -1,0 +1,76 @@
+"""The partials of the two live pages, rendered from what is stored now: for the page, the re-fetch and the push alike.
+
+Each returns {element id: markup}. Role decides what buttons are in it; forms live outside the partials, on the page,
+so that a push needs no CSRF token.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from django.template.loader import render_to_string
+
+from benchmarks import sessions
+from benchmarks.presenters.fleet import Fleet, fleet
+from benchmarks.presenters.session import SessionView, session_view
+from obt_site.access import Role
+from obt_site.context import work
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What a live page shows at a moment. `toast` is said once, when `is_done` turns true."""
+
+    html: Mapping[str, str]
+    title: str = ""
+    is_done: bool = False
+    toast: Mapping[str, str] = field(default_factory=dict)
+
+
+def rights(role: Role) -> dict[str, bool]:
+    """What a role may do, as the templates ask."""
+    return {"may_operate": role >= Role.OPERATOR, "may_manage": role >= Role.ADMIN}
+
+
+def render_fleet(role: Role, show: str) -> Rendered:
+    """The fleet page's parts."""
+    context = {"fleet": fleet(show), "work": work(), **rights(role)}
+    parts = {
+        "fleet-head": "agents/_fleet_head.html",
+        "fleet-body": "agents/_fleet_body.html",
+        "work": "_work.html",
+    }
+    return Rendered({name: render_to_string(template, context) for name, template in parts.items()}, "Fleet · OBT")
+
+
+def render_session(role: Role, session_id: str) -> Rendered:
+    """The session page's parts; one per machine, so that a change on one sends only its lane."""
+    view = session_view(sessions.find(session_id))
+    context = {"view": view, "work": work(), **rights(role)}
+    parts = {
+        "session-head": "benchmarks/_session_head.html",
+        "session-progress": "benchmarks/_session_progress.html",
+        "session-axis": "benchmarks/_session_axis.html",
+        "session-report": "benchmarks/_session_report.html",
+        "session-events": "benchmarks/_session_events.html",
+        "work": "_work.html",
+    }
+    html = {name: render_to_string(template, context) for name, template in parts.items()}
+    for lane in view.lanes:
+        html[f"lane-{lane.client_id}"] = render_to_string("benchmarks/_lane.html", {**context, "lane": lane})
+    return Rendered(html, session_title(view), view.is_over, _toast(view))
+
+
+def session_title(view: SessionView) -> str:
+    """The window's title: how far it is, then which session."""
+    state = {"queued": "queued", "running": f"{view.progress.percent} %"}.get(view.state, view.state)
+    return f"{state} · #{view.number} {view.name} · OBT"
+
+
+def _toast(view: SessionView) -> dict[str, str]:
+    if not view.is_over:
+        return {}
+    tone = {"succeeded": "good", "failed": "bad"}.get(view.state, "info")
+    return {"text": f"Session #{view.number} has ended: {view.verdict}", "tone": tone}
+
+
+__all__ = ["Fleet", "Rendered", "SessionView", "render_fleet", "render_session", "rights", "session_title"]

@@ -1,0 +1,272 @@
+"""A session's page, while it runs and after: progress, one lane per machine, events, and the report.
+
+Page, re-fetch and push all start from `session_view`, which reads what is stored now and remembers nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from agent.obt_agent import metrics
+from agents.documents import Client
+from benchmarks.documents import Job, Result, Session
+from benchmarks.lifecycle import TERMINAL, State
+from benchmarks.presenters import current, events, figures, lanes, stored
+from benchmarks.presenters.figures import Figure
+from benchmarks.presenters.machines import plural
+from benchmarks.presenters.stored import Stored
+from obt_site.clock import now
+
+RUNNING = (State.RUNNING.value, State.CANCELLING.value, State.LOST.value)
+ROWS_SHOWN = 200
+EVENT_JOBS = 12  # tails that are read for events: those of running jobs and of the last that ended
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The session in numbers. Shares are of 1; times are server times."""
+
+    done: float
+    running: float
+    failed: float
+    jobs_done: int
+    jobs: int
+    samples: int
+    left_out: int
+    started_at: datetime | None
+    ends_at: datetime | None
+    elapsed_s: float | None
+    remaining_s: float | None
+
+    @property
+    def elapsed(self) -> str:
+        return figures.whole_seconds(self.elapsed_s)
+
+    @property
+    def to_go(self) -> str:
+        return figures.whole_seconds(self.remaining_s)
+
+    @property
+    def percent(self) -> int:
+        """Whole percent done; 100 only when nothing is left."""
+        whole = 100 * (self.done + self.failed)
+        return int(whole + 1e-9)
+
+
+@dataclass(frozen=True)
+class ReportRow:
+    """One job of the report: its result's headline numbers, or why there are none."""
+
+    job_id: str
+    model: str
+    client_id: str
+    client_name: str
+    state: str
+    error: str | None
+    result: str | None
+    valid: bool | None
+    simulated: bool
+    figures: Sequence[Figure]
+    left_out: int
+    may_retry: bool
+    may_cancel: bool
+
+    @property
+    def left_out_words(self) -> str:
+        return f"{self.left_out} left out"
+
+
+@dataclass(frozen=True)
+class SessionView:
+    """Everything the session page shows."""
+
+    id: str
+    number: int
+    name: str
+    note: str | None
+    state: str
+    suite: str
+    budget: str
+    created_by: str | None
+    created_at: datetime
+    finished_at: datetime | None
+    progress: Progress
+    axis: lanes.Axis
+    lanes: Sequence[lanes.Lane]
+    events: Sequence[events.Entry]
+    report: Sequence[ReportRow]
+    columns: Sequence[str]
+    models: int
+    machines: int
+    may_cancel: bool
+    may_retry: bool
+    simulated: bool
+
+    @property
+    def rows_shown(self) -> str:
+        """As the `slice` filter wants it."""
+        return f":{ROWS_SHOWN}"
+
+    @property
+    def rows_hidden(self) -> int:
+        return max(len(self.report) - ROWS_SHOWN, 0)
+
+    @property
+    def is_over(self) -> bool:
+        return self.state not in ("queued", "running")
+
+    @property
+    def facts(self) -> str:
+        """`Standard suite, quick budget: 8 models on 4 machines`"""
+        what = f"{plural(self.models, 'model')} on {plural(self.machines, 'machine')}"
+        return f"{self.suite.capitalize()} suite, {self.budget} budget: {what}"
+
+    @property
+    def verdict(self) -> str:
+        """How it ended, as a sentence."""
+        counts = defaultdict(int, {"done": 0})
+        for row in self.report:
+            counts[row.state] += 1
+        done, failed = counts["succeeded"], counts["failed"] + counts["timed_out"]
+        parts = [f"{done} of {plural(len(self.report), 'job')} delivered a result"]
+        if failed:
+            parts.append(f"{failed} failed")
+        if counts["cancelled"]:
+            parts.append(f"{counts['cancelled']} {'was' if counts['cancelled'] == 1 else 'were'} cancelled")
+        return ", ".join(parts) + "."
+
+
+def session_view(session: Session) -> SessionView:
+    """What is stored of the session now; six queries, however many jobs it has."""
+    jobs = sorted(Job._get_collection().find({"session": session.id}), key=lambda job: job["position"])
+    clients = {client.id: client for client in Client.objects(id__in=list({job["client"] for job in jobs}))}
+    contents = stored.hardware_of(client.hardware_config for client in clients.values())
+    tails = stored.tails(_with_events(jobs))
+    results = _results(session.id)
+    moment = now()
+    built = lanes.build(session, jobs, clients, contents, tails, moment)
+    simulated = any(result.get("simulated") for result in results.values())
+    cells = [dict(cell) for cell in session.cells]
+    report = [_report_row(job, results.get(job.get("result") or ""), cells) for job in jobs]
+    return SessionView(
+        id=str(session.id),
+        number=session.number,
+        name=session.name,
+        note=session.note,
+        state=session.state,
+        suite=session.suite,
+        budget=session.budget,
+        created_by=session.created_by,
+        created_at=session.created_at,
+        finished_at=session.finished_at,
+        progress=_progress(session, jobs, results, tails, built.ends_at, moment),
+        axis=built.axis,
+        lanes=built.lanes,
+        events=events.of(jobs, tails),
+        report=report,
+        columns=[figures.metric_word(metrics.HEADLINE[cell["kind"]]) for cell in cells] if results else [],
+        models=len({job["model"] for job in jobs}),
+        machines=len({job["client"] for job in jobs}),
+        may_cancel=any(row.may_cancel for row in report),
+        may_retry=any(row.may_retry for row in report),
+        simulated=simulated,
+    )
+
+
+def _with_events(jobs: Sequence[Stored]) -> list[ObjectId]:
+    """The jobs whose live tails the page reads: all that run, and those that ended last."""
+    running = [job["_id"] for job in jobs if job["state"] in RUNNING]
+    ended = sorted((job for job in jobs if job.get("finished_at")), key=lambda job: job["finished_at"])
+    return [*running, *(job["_id"] for job in ended[-EVENT_JOBS:])]
+
+
+def _results(session_id: ObjectId) -> dict[str, Stored]:
+    found = Result._get_collection().find({"session": session_id}, stored.RESULT_FIELDS)
+    return {result["_id"]: result for result in found}
+
+
+def unfinished(job: Stored) -> bool:
+    """As `sessions.unfinished`, for a plain dict."""
+    return job["state"] not in TERMINAL or (job["state"] == State.FAILED and job.get("not_before") is not None)
+
+
+def _progress(
+    session: Session,
+    jobs: Sequence[Stored],
+    results: Mapping[str, Stored],
+    tails: Mapping[ObjectId, Stored],
+    ends_at: datetime | None,
+    moment: datetime,
+) -> Progress:
+    ended = [job for job in jobs if not unfinished(job)]
+    failed = [job for job in ended if job["state"] in (State.FAILED, State.TIMED_OUT)]
+    running = sum(lanes.share_done(job) for job in jobs if job["state"] in RUNNING)
+    total = max(len(jobs), 1)
+    samples, left = _sample_counts(jobs, results, tails)
+    until = session.finished_at or moment
+    return Progress(
+        done=(len(ended) - len(failed) + running) / total,
+        running=(sum(job["state"] in RUNNING for job in jobs) - running) / total,
+        failed=len(failed) / total,
+        jobs_done=len(ended),
+        jobs=len(jobs),
+        samples=samples,
+        left_out=left,
+        started_at=session.started_at,
+        ends_at=None if session.finished_at else ends_at,
+        elapsed_s=(until - session.started_at).total_seconds() if session.started_at else None,
+        remaining_s=max((ends_at - moment).total_seconds(), 0.0) if ends_at and not session.finished_at else None,
+    )
+
+
+def _sample_counts(
+    jobs: Sequence[Stored], results: Mapping[str, Stored], tails: Mapping[ObjectId, Stored]
+) -> tuple[int, int]:
+    """Measured samples and how many were left out: of results where they are in, else of the live tail."""
+    total = left = 0
+    for job in jobs:
+        result = results.get(job.get("result") or "")
+        if result is not None:
+            left += figures.left_out(result["cells"])
+            total += sum(cell["n"] for cell in result["cells"]) + figures.left_out(result["cells"])
+        elif job["state"] in RUNNING:
+            measured = [sample for sample in current.samples_of(job, tails) if not sample["warmup"]]
+            total += len(measured)
+            left += sum(sample.get("valid") is False for sample in measured)
+    return total, left
+
+
+def _row_figures(cells: Sequence[Stored], planned: Sequence[Stored]) -> list[Figure]:
+    """One number per planned cell, in the order of the columns; a cell that was not reached has none."""
+    known = {cell["cell"]: cell for cell in cells}
+    return [
+        figures.headline_of(
+            known.get(cell["name"], {"cell": cell["name"], "kind": cell["kind"], "skipped": "not reached"})
+        )
+        for cell in planned
+    ]
+
+
+def _report_row(job: Stored, result: Stored | None, planned: Sequence[Stored]) -> ReportRow:
+    cells: Sequence[Any] = result["cells"] if result else ()
+    error = job.get("error") or {}
+    retrying = job["state"] == State.FAILED and job.get("not_before") is not None
+    return ReportRow(
+        job_id=str(job["_id"]),
+        model=job["model"],
+        client_id=str(job["client"]),
+        client_name=job.get("client_name") or "a machine",
+        state="queued" if retrying else job["state"],
+        error=error.get("message"),
+        result=result["_id"] if result else None,
+        valid=bool(result["valid"]) if result else None,
+        simulated=bool(result and result.get("simulated")),
+        figures=_row_figures(cells, planned) if cells else [],
+        left_out=figures.left_out(cells),
+        may_retry=not unfinished(job) and job["state"] != State.SUCCEEDED,
+        may_cancel=unfinished(job) and job["state"] != State.CANCELLING,
+    )

@@ -1,0 +1,108 @@
+"""Can a result be trusted? What was checked, and what was found, as sentences."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.obt_agent.contract import Sample
+from agent.obt_agent.statistics import SMALLEST_N_FOR_INTERVAL
+from agent.obt_agent.validity import SENTENCES
+from benchmarks.documents import Result
+
+MOST_DRIFT = 0.03  # first third against last third of a cell
+
+# What it means that a gate found nothing. Gates that only ever speak when something is wrong have no sentence here.
+CLEAN: dict[str, str] = {
+    "error": "No request failed.",
+    "wrong_length": "Every answer had exactly the asked number of tokens.",
+    "prompt_off_target": "Prompts are within 2 % of their target length.",
+    "cache_hit": "Nothing came from the prompt cache.",
+    "reloaded": "No reload inside a measured block.",
+    "placement_changed": "The model stayed where it was, GPU or main memory.",
+    "other_model_loaded": "No other model was loaded.",
+    "nonsense_counters": "Ollama's counters agree with each other and with the agent's clock.",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at. `tone`: good, warn or bad."""
+
+    tone: str
+    fact: str
+    consequence: str = ""
+
+
+def checks(result: Result, cells: Sequence[Sequence[Sample]], content: Mapping[str, Any] | None) -> list[Check]:
+    """What is wrong first, then what was checked and found clean."""
+    samples = [sample for cell in cells for sample in cell if not sample.warmup]
+    found = [
+        *_outcome(result),
+        *_simulated(result),
+        *_flags(result, samples),
+        *_few(result),
+        *_placement(result, content),
+    ]
+    if not samples:
+        return found or [Check("warn", "Nothing was measured, so nothing could be checked.")]
+    flagged = {flag for sample in samples for flag in sample.flags}
+    clean = [Check("good", sentence) for flag, sentence in CLEAN.items() if flag not in flagged]
+    return [*found, *clean]
+
+
+def _outcome(result: Result) -> list[Check]:
+    if result.outcome == "succeeded":
+        return []
+    message = (result.error or {}).get("message") or "No reason was recorded."
+    return [Check("bad", f"The job ended early: {result.outcome.replace('_', ' ')}.", message)]
+
+
+def _simulated(result: Result) -> list[Check]:
+    if not result.simulated:
+        return []
+    return [Check("warn", "The simulator answered, not a real Ollama.", "These numbers say nothing about the machine.")]
+
+
+def _flags(result: Result, samples: Sequence[Sample]) -> list[Check]:
+    counts = Counter(flag for sample in samples for flag in sample.flags)
+    where = {flag: [] for flag in counts}  # type: dict[str, list[str]]
+    for sample in samples:
+        for flag in sample.flags:
+            if sample.cell not in where[flag]:
+                where[flag].append(sample.cell)
+    return [
+        Check(
+            "warn",
+            f"{count} sample{' was' if count == 1 else 's were'} left out of {', '.join(where[flag])}.",
+            SENTENCES.get(flag, flag.replace("_", " ")),
+        )
+        for flag, count in counts.items()
+    ]
+
+
+def _few(result: Result) -> list[Check]:
+    """Cells with fewer counted samples than planned, or too few for an interval."""
+    found = []
+    for cell in result.cells:
+        if cell["skipped"]:
+            found.append(Check("warn", f"{cell['cell']} was skipped.", str(cell["skipped"])))
+        elif cell["n"] < cell["planned"]:
+            few = "Too few for a 95 % interval: a range is given." if cell["n"] < SMALLEST_N_FOR_INTERVAL else ""
+            few = few if cell["n"] else "So it has no number."
+            found.append(Check("warn", f"{cell['cell']} counts {cell['n']} of {cell['planned']} planned samples.", few))
+    return found
+
+
+def _placement(result: Result, content: Mapping[str, Any] | None) -> list[Check]:
+    share = (result.placement or {}).get("gpu_share")
+    if share is None:
+        return [] if not result.cells else [Check("warn", "Where the model was placed is not known.")]
+    if not (content or {}).get("gpus") and share > 0:
+        return [Check("warn", "Ollama says that the model was on a GPU, and the agent could read none.")]
+    if not (content or {}).get("gpus"):
+        return [Check("good", "The whole model ran on the CPU; the machine has no GPU.")]
+    if share >= 99.5:
+        return [Check("good", "The whole model was on the GPU.")]
+    where = "on the CPU" if share <= 0 else f"{100 - share:.0f} % on the CPU"
+    return [Check("warn", f"The model ran {where} although the machine has a GPU.", "It is probably too large for it.")]

@@ -1,0 +1,159 @@
+"""Sessions: the list, planning a new one, one as it runs, and what can be done to it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from benchmarks import sessions as verbs
+from benchmarks import suites
+from benchmarks.presenters.live_pages import render_session, rights, session_title
+from benchmarks.presenters.planning import BUDGET_WORDS, Form, plan
+from benchmarks.presenters.session import session_view
+from benchmarks.presenters.session_list import SHOW_WORDS, session_list
+from obt_site.access import Role, requires
+from obt_site.errors import Conflict, FieldError, Invalid
+
+LONGEST_ADDRESS = 6000  # characters; a longer selection stays in the form instead of the address
+
+
+@require_safe
+@requires(Role.VIEWER)
+def sessions(request: HttpRequest) -> HttpResponse:
+    """All sessions, newest first."""
+    shown = session_list(request.GET.get("show", ""), request.GET.get("before", ""), settings.PAGE_ITEMS)
+    return render(request, "benchmarks/sessions.html", {"place": "sessions", "list": shown, "shows": SHOW_WORDS})
+
+
+# -- a new one -------------------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Role.OPERATOR)
+def new(request: HttpRequest) -> HttpResponse:
+    """The plan of what was chosen; `do=start` starts it, and what is wrong is said beside the field."""
+    sent = request.POST if request.method == "POST" else request.GET
+    form = read_form(sent)
+    if request.method == "POST" and sent.get("do") == "start":
+        return _start(request, form)
+    address = f"{reverse('session_new')}?{_as_query(form)}"
+    if request.method == "POST" and not request.htmx and len(address) < LONGEST_ADDRESS:  # type: ignore[attr-defined]
+        return redirect(address)
+    return _show_plan(request, form)
+
+
+def read_form(sent: QueryDict) -> Form:
+    """What was typed and ticked; missing fields have their defaults."""
+    return Form(
+        picks=tuple(dict.fromkeys(sent.getlist("pick"))),
+        suite=sent.get("suite") or "standard",
+        budget=sent.get("budget") or "quick",
+        cells=tuple(dict.fromkeys(sent.getlist("cells"))),
+        name=sent.get("name") or "",
+        note=sent.get("note") or "",
+    )
+
+
+def _as_query(form: Form) -> str:
+    query = QueryDict(mutable=True)
+    query.setlist("pick", list(form.picks))
+    query.setlist("cells", list(form.cells))
+    query.update({"budget": form.budget})
+    for name in ("name", "note"):
+        if getattr(form, name):
+            query[name] = getattr(form, name)
+    return query.urlencode()
+
+
+def _start(request: HttpRequest, form: Form) -> HttpResponse:
+    person = request.user.get_username()
+    try:
+        session = verbs.start(
+            form.targets, form.suite, form.budget, person, name=form.name, note=form.note, cells=form.cells or None
+        )
+    except Invalid as refusal:
+        return _show_plan(request, form, refusal.errors, status=422)
+    return redirect("session", session_id=str(session.id))
+
+
+def _show_plan(
+    request: HttpRequest, form: Form, errors: list[FieldError] | None = None, status: int = 200
+) -> HttpResponse:
+    context = {
+        "place": "sessions",
+        "plan": plan(form, errors or ()),
+        "budgets": [(name, BUDGET_WORDS[name], seconds) for name, seconds in suites.BUDGETS_S.items()],
+        "suites": list(suites.SUITES),
+    }
+    return render(request, "benchmarks/session_new.html", context, status=status)
+
+
+# -- one -------------------------------------------------------------------------------------------------------------
+
+
+@require_safe
+@requires(Role.VIEWER)
+def session(request: HttpRequest, session_id: str) -> HttpResponse:
+    """One session: live while it runs, a report after."""
+    view = session_view(verbs.find(session_id))
+    context = {"place": "sessions", "view": view, "title": session_title(view), **rights(request.role)}  # type: ignore[attr-defined]
+    return render(request, "benchmarks/session.html", context)
+
+
+@require_safe
+@requires(Role.VIEWER)
+def session_live(request: HttpRequest, session_id: str) -> HttpResponse:
+    """The parts of the page as they are now, for a page that missed something."""
+    rendered = render_session(request.role, session_id)  # type: ignore[attr-defined]
+    return JsonResponse({"html": rendered.html, "title": rendered.title, "done": rendered.is_done})
+
+
+# -- what can be done ------------------------------------------------------------------------------------------------
+
+
+def _act(request: HttpRequest, session_id: str, act: Callable[[], Any], done: str) -> HttpResponse:
+    """Do it, say so, and go back to the session; a Conflict is said too and changes nothing."""
+    try:
+        act()
+    except Conflict as refusal:
+        messages.warning(request, refusal.detail)
+    else:
+        messages.success(request, done)
+    return redirect("session", session_id=session_id)
+
+
+@require_POST
+@requires(Role.OPERATOR)
+def cancel(request: HttpRequest, session_id: str) -> HttpResponse:
+    """Cancel everything of the session that has not ended."""
+    found = verbs.find(session_id)
+    return _act(request, session_id, lambda: verbs.cancel(found), f"Session #{found.number} is being cancelled.")
+
+
+@require_POST
+@requires(Role.OPERATOR)
+def retry(request: HttpRequest, session_id: str) -> HttpResponse:
+    """Queue every failed or cancelled job again."""
+    found = verbs.find(session_id)
+    return _act(request, session_id, lambda: verbs.retry(found), "The failed and cancelled jobs are queued again.")
+
+
+@require_POST
+@requires(Role.OPERATOR)
+def cancel_job(request: HttpRequest, job_id: str) -> HttpResponse:
+    """Cancel one job."""
+    job = verbs.find_job(job_id)
+    return _act(request, str(job.session), lambda: verbs.cancel_job(job), f"{job.model} is being cancelled.")
+
+
+@require_POST
+@requires(Role.OPERATOR)
+def retry_job(request: HttpRequest, job_id: str) -> HttpResponse:
+    """Queue one ended job again."""
+    job = verbs.find_job(job_id)
+    return _act(request, str(job.session), lambda: verbs.retry_job(job), f"{job.model} is queued again.")
