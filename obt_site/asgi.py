@@ -32,7 +32,7 @@ _background: set[asyncio.Task[None]] = set()
 
 
 def _start_sweeper() -> None:
-    if not _background and os.environ.get("OBT_NO_SWEEPER") != "1":
+    if not _background:
         _background.add(asyncio.get_running_loop().create_task(sweeper.run()))
 
 
