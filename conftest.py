@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -29,28 +30,34 @@ def database_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def database(database_uri: str) -> str:
     """An empty, indexed database; its address. Django's own tables come with the `db` mark."""
+    return _emptied(database_uri)
+
+
+def _emptied(uri: str) -> str:
     from obt_site import indexes, mongo, schema
 
-    mongo.connect(database_uri)
+    mongo.connect(uri)
     for name in mongo.database().list_collection_names():
         mongo.database()[name].delete_many({})
     indexes.ensure()
     schema.upgrade()
-    return database_uri
+    return uri
 
 
 @pytest.fixture(scope="session")
 def server_process(database_uri: str, tmp_path_factory: pytest.TempPathFactory) -> "Iterator[RunningServer]":
-    """A real server process for this worker."""
+    """A real server process for this worker, on a database of its own: its sweeper sweeps nobody else's."""
     from obt_site.tests.server import RunningServer
 
-    with RunningServer(database_uri, tmp_path_factory.mktemp("server")) as running:
+    uri = urlsplit(database_uri)._replace(path="/served").geturl()
+    with RunningServer(uri, tmp_path_factory.mktemp("server")) as running:
         yield running
 
 
 @pytest.fixture
-def server(server_process: "RunningServer", database: str) -> "RunningServer":
-    """The worker's server on an empty database; started again when the test before stopped it."""
+def server(server_process: "RunningServer") -> "RunningServer":
+    """The worker's server on its database, emptied; started again when the test before stopped it."""
+    _emptied(server_process.mongodb_uri)
     if not server_process.ready():
         server_process.start()
     return server_process

@@ -60,7 +60,7 @@ def test_a_running_job_is_shown_with_its_session_and_cell():
     page = signed_in().get("/fleet")
 
     assert "Benchmarking" in words(page)
-    assert "#1 tg128 , sample 1 of 6 , 1 wait" in words(page)
+    assert "#1 tg128 , sample 1 of 6 , 1 waiting" in words(page)
     assert f"/sessions/{offer.session}" in links(page)
 
 

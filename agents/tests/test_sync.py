@@ -148,7 +148,7 @@ def test_a_cancel_ends_the_poll_at_once(forge):
 @pytest.mark.parametrize(
     "header", [None, "Bearer", "Bearer obta_00000000_wrong", "Basic obta_x_y", "Bearer obtu_x_y", "Bearer " + "x" * 500]
 )
-def test_without_an_agents_credential_nothing_is_told(server, database, header):
+def test_without_an_agents_credential_nothing_is_told(server, header):
     import requests
 
     headers = {"Content-Type": "application/json"} | ({"Authorization": header} if header else {})

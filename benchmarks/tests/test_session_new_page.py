@@ -49,16 +49,9 @@ def test_without_a_selection_models_can_be_ticked_here(forge):
 
 
 def test_start_queues_the_jobs_and_leads_to_the_session(forge):
-    form = {
-        "do": "start",
-        "pick": [pick(forge)],
-        "budget": "quick",
-        "cells": ["load", "tg128"],
-        "name": "Mine",
-        "note": "why",
-    }
+    chosen = {"pick": [pick(forge)], "budget": "quick", "cells": ["load", "tg128"]}
 
-    answer = signed_in().post(ADDRESS, form)
+    answer = signed_in().post(ADDRESS, {"do": "start", "name": "Mine", "note": "why", **chosen})
 
     session = Session.objects.get()
     assert answer.url == f"/sessions/{session.id}"
@@ -85,19 +78,13 @@ def test_a_selection_too_long_for_an_address_stays_in_the_form(forge):
 
 
 def test_a_model_that_is_gone_is_said_beside_it_and_everything_typed_stays(forge):
-    form = {
-        "do": "start",
-        "pick": [pick(forge), pick(forge, "gone:1b")],
-        "budget": "full",
-        "name": "Mine",
-        "note": "why",
-    }
+    picks = [pick(forge), pick(forge, "gone:1b")]
 
-    page = signed_in().post(ADDRESS, form)
+    page = signed_in().post(ADDRESS, {"do": "start", "pick": picks, "budget": "full", "name": "Mine", "note": "why"})
 
     assert page.status_code == 422
     assert "has no model “gone:1b”" in words(page)
-    assert set(ticked(page)) == set(form["pick"])
+    assert set(ticked(page)) == set(picks)
     assert ticked(page, "budget") == ["full"]
     assert by_id(page, "name")["value"] == "Mine"
     assert "why" in words(page)

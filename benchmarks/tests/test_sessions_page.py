@@ -10,6 +10,8 @@ from obt_site.tests.people import links, signed_in, words
 
 pytestmark = pytest.mark.django_db
 
+ALL = {"#1", "#2", "#3"}
+
 
 @pytest.fixture
 def forge(database):
@@ -35,23 +37,26 @@ def test_each_has_its_name_state_and_counts(forge):
     assert "Queued 0 of 2" in words(page)
 
 
-@pytest.mark.parametrize(("show", "seen"), [("open", "#1"), ("failed", "#2"), ("done", "#3"), ("nonsense", "#1")])
+@pytest.mark.parametrize(
+    ("show", "seen"), [("all", ALL), ("open", {"#3"}), ("done", {"#1"}), ("failed", {"#2"}), ("nonsense", ALL)]
+)
 def test_they_can_be_narrowed_by_state(forge, show, seen):
-    world.session(forge)
+    world.result(forge)
     sessions.cancel(world.session(forge))
-    first = sessions.find(str(world.session(forge).id))
-    sessions.cancel_job(sessions.jobs_of(first)[1])
-    numbers = {"#1", "#2", "#3"}
+    world.session(forge)
 
     page = words(signed_in().get(f"/sessions?show={show}"))
 
-    if show == "nonsense":
-        assert all(number in page for number in numbers)
-    elif show == "done":
-        assert "No session is like that" in page
-    else:
-        assert seen in page
-        assert ("#2" in page) == (show == "failed")
+    assert {number for number in ALL if number in page} == seen
+
+
+def test_a_state_that_none_is_in_leads_back_to_all(forge):
+    world.session(forge)
+
+    page = signed_in().get("/sessions?show=failed")
+
+    assert "No session is like that" in words(page)
+    assert "/sessions" in links(page)
 
 
 @override_settings(PAGE_ITEMS=2)

@@ -26,6 +26,7 @@ class RunningServer:
     """`with RunningServer(uri, folder) as server:` serves at `server.url`; `kill()` and `start()` restart it."""
 
     def __init__(self, mongodb_uri: str, data_dir: Path, **environment: str) -> None:
+        self.mongodb_uri = mongodb_uri
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.data_dir = data_dir
