@@ -15,14 +15,14 @@ WAITING = [State.QUEUED.value, State.OFFERED.value]
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """`role` (word or None), `work` {running, queued}, `simulator_in_use`; nothing of the fleet for strangers."""
+    """`role` (word or None), `work` {running, queued}, `simulated_machines` (names); nothing of the fleet for strangers."""
     role = role_of(getattr(request, "user", None))
     if role is None:
-        return {"role": None, "work": None, "simulator_in_use": False}
+        return {"role": None, "work": None, "simulated_machines": []}
     try:
-        return {"role": role.word, "work": work(), "simulator_in_use": simulator_in_use()}
+        return {"role": role.word, "work": work(), "simulated_machines": simulated_machines()}
     except PyMongoError:  # the page that says so must still come
-        return {"role": role.word, "work": None, "simulator_in_use": False}
+        return {"role": role.word, "work": None, "simulated_machines": []}
 
 
 def work() -> dict[str, int]:
@@ -33,6 +33,7 @@ def work() -> dict[str, int]:
     }
 
 
-def simulator_in_use() -> bool:
-    """Whether any machine measures the simulator instead of an Ollama."""
-    return any((client.ollama or {}).get("simulated") for client in Client.objects.only("ollama"))
+def simulated_machines() -> list[str]:
+    """The names of the machines that measure the simulator instead of an Ollama."""
+    clients = Client.objects.only("name", "ollama")
+    return sorted(client.name for client in clients if (client.ollama or {}).get("simulated"))
