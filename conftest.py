@@ -30,10 +30,11 @@ def database_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def database(database_uri: str) -> str:
     """An empty, indexed database; its address. Django's own tables come with the `db` mark."""
-    return _emptied(database_uri)
+    return emptied(database_uri)
 
 
-def _emptied(uri: str) -> str:
+def emptied(uri: str) -> str:
+    """Connect to this database and make it empty and indexed; returns its address."""
     from obt_site import indexes, mongo, schema
 
     mongo.connect(uri)
@@ -57,7 +58,7 @@ def server_process(database_uri: str, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture
 def server(server_process: "RunningServer") -> "RunningServer":
     """The worker's server on its database, emptied; started again when the test before stopped it."""
-    _emptied(server_process.mongodb_uri)
+    emptied(server_process.mongodb_uri)
     if not server_process.ready():
         server_process.start()
     return server_process

@@ -15,7 +15,7 @@ WAITING = [State.QUEUED.value, State.OFFERED.value]
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """`role` (word or None), `work` {running, queued}, `simulated_machines` (names); nothing of the fleet for strangers."""
+    """`role` (word or None), `work` {running, queued}, `simulated_machines` (names). Strangers learn nothing."""
     role = role_of(getattr(request, "user", None))
     if role is None:
         return {"role": None, "work": None, "simulated_machines": []}
