@@ -1,5 +1,6 @@
 """The smaller parts of `up`: data folder, checks, probes, signals, terminal and the block."""
 
+import contextlib
 import http.server
 import io
 import os
@@ -209,9 +210,20 @@ print("hurried", flush=True)
 """
 
 
+@contextlib.contextmanager
+def ending(process):
+    """Whatever the test finds, the process is gone after it."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_asks_and_one_a_while_later_hurries(number):
-    with subprocess.Popen([sys.executable, "-c", LISTENER.format(root=str(env.ROOT))], stdout=-1, text=True) as process:
+    command = [sys.executable, "-c", LISTENER.format(root=str(env.ROOT))]
+    heard = lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)  # noqa: E731  (these tests may run under nohup)
+    with subprocess.Popen(command, stdout=-1, text=True, preexec_fn=heard) as process, ending(process):
         assert process.stdout.readline() == "on\n"
         process.send_signal(number)
         assert process.stdout.readline() == f"{number.name}\n"

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from types import FrameType
 
 from obt_site.up.errors import StopRequested
 
+LOOK_EVERY_S = 0.05
 SECOND_COUNTS_AFTER_S = 1.0  # make and timeout pass one and the same request on twice
 
 
 class StopSignal:
-    """Whether somebody asked to stop. A second request, a second later or more, means: at once."""
+    """Whether somebody asked to stop. A second request, a second later or more, means: at once.
+
+    Plain attributes only: a handler runs between any two steps of the main thread, and a lock that this thread holds
+    at that moment (an Event has one) would never be given back.
+    """
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
+        self._asked = False
         self._asked_at_s = 0.0
         self.asked_by = ""  # the signal's name
         self.is_stopping = False
@@ -33,22 +37,25 @@ class StopSignal:
 
     def is_asked(self) -> bool:
         """Whether to stop."""
-        return self._asked.is_set()
+        return self._asked
 
     def check(self) -> None:
         """Raises StopRequested when somebody asked."""
-        if self._asked.is_set():
+        if self._asked:
             raise StopRequested
 
     def wait(self, timeout_s: float) -> bool:
         """Waits, at most `timeout_s` seconds, for somebody to ask; says whether they did."""
-        return self._asked.wait(timeout_s)
+        deadline = time.monotonic() + timeout_s
+        while not self._asked and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, LOOK_EVERY_S))
+        return self._asked
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if not self._asked.is_set():
+        if not self._asked:
             self._asked_at_s = time.monotonic()
             self.asked_by = signal.Signals(number).name
-            self._asked.set()
+            self._asked = True
         elif time.monotonic() - self._asked_at_s > SECOND_COUNTS_AFTER_S:
             self.is_hurried = True
             if not self.is_stopping:  # a long step of the start does not look at the first request
