@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import queue
 import signal
 import sys
 import threading
@@ -104,9 +105,22 @@ def _measure() -> Engine:
 
 
 def _stop_on_signals(agent: Agent) -> None:
-    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):  # SIGBREAK: Windows, how services and parents ask
+    """Each SIGINT or SIGTERM is one `agent.stop()`, called by a thread.
+
+    A handler runs between any two steps of the main thread; were it to set an Event whose lock that thread holds at
+    that moment, neither would ever go on. SimpleQueue.put may be called there: it takes no lock of Python's.
+    """
+    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def pass_on() -> None:
+        while True:
+            asked.get()
+            agent.stop()
+
+    threading.Thread(target=pass_on, name="signals", daemon=True).start()
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: agent.stop())
+            signal.signal(getattr(signal, name), lambda number, _frame: asked.put(number))
 
 
 def _stop_with_parent(agent: Agent) -> None:

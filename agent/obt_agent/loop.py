@@ -49,7 +49,7 @@ class Agent:
         self.sync: Optional[SyncLoop] = None
 
     def stop(self) -> None:
-        """Called from a signal handler too: only sets flags."""
+        """Asked for once: let the sample end. Twice: stop at once. Not for signal handlers, as it takes locks."""
         if self._stop.is_set():
             self._abort.set()
         self._stop.set()
