@@ -68,6 +68,7 @@ class Client(Document):
     hardware_config = StringField()
     models_hash = StringField()
     models_count = IntField()
+    models_at = DateTimeField()  # when its whole list last came
 
 
 class ModelInstallation(Document):

@@ -15,6 +15,7 @@ from agents.documents import Client, EnrolmentToken, ModelInstallation
 from benchmarks import live
 from obt_site.clock import now
 from obt_site.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
+from obt_site.text import one_line
 
 TOKEN_PREFIX = "obte"  # noqa: S105  (a prefix, not a secret)
 TOKEN_BYTES = 24
@@ -81,7 +82,7 @@ def _insert_client(
     identity: ObjectId, wanted: str, request: contract.RegisterRequest, issued: credentials.Issued
 ) -> Client:
     """Two machines of one name become `name` and `name-2`."""
-    wanted = wanted.strip()[: NAME_LENGTH - 5] or "machine"
+    wanted = one_line(wanted)[: NAME_LENGTH - 5].strip() or "machine"
     for i in range(1, NAME_TRIES):
         client = Client(
             id=identity,
@@ -132,7 +133,7 @@ def take_in(client: Client, request: contract.SyncRequest) -> list[str]:
         resend.append("hardware")
     if request.models is not None:
         _keep_models(client, request.models)
-        changes |= {"models_hash": request.models_hash, "models_count": len(request.models)}
+        changes |= {"models_hash": request.models_hash, "models_count": len(request.models), "models_at": moment}
     elif request.models_hash is not None and request.models_hash != client.models_hash:
         resend.append("models")
     changes |= _state(client, changes, moment)

@@ -141,3 +141,10 @@ class SessionConsumer(LiveConsumer):
 
     def render(self, role: Role) -> Rendered:
         return render_session(role, self.scope["url_route"]["kwargs"]["session_id"])
+
+
+class Nowhere(AsyncWebsocketConsumer):
+    """Any other address: refused in the handshake."""
+
+    async def connect(self) -> None:
+        await self.close()

@@ -18,6 +18,7 @@ from benchmarks.documents import Job, Session
 from benchmarks.lifecycle import Actor, State
 from obt_site.clock import now
 from obt_site.errors import Conflict, FieldError, Invalid, NotFound
+from obt_site.text import lines, one_line
 
 NAME_LENGTH = 120
 NOTE_LENGTH = 2000
@@ -65,14 +66,14 @@ def start(
     """Queue one job per target. Raises Invalid with an error per field; nothing is written then."""
     plan = suites.plan(suite, budget, cells)
     chosen = _check_targets(targets)
-    title = (name or "").strip() or _title(chosen)
+    title = one_line(name or "") or _title(chosen)
     if len(title) > NAME_LENGTH or len(note or "") > NOTE_LENGTH:
         message = f"A name has at most {NAME_LENGTH} characters, a note {NOTE_LENGTH}."
         raise Invalid(message, [FieldError("name" if len(title) > NAME_LENGTH else "note", message)])
     session = Session(
         number=numbers.following("sessions"),
         name=title,
-        note=(note or "").strip() or None,
+        note=lines(note or "") or None,
         suite=suite,
         budget=budget,
         cells=[wire.encode(cell) for cell in plan.cells],

@@ -1,7 +1,7 @@
 """The ASGI application: HTTP, WebSocket, and the sweeper that each server process runs beside them.
 
-The wrapper stops reading a body at its cap, before anything is parsed, and starts the sweeper with the first
-connection (daphne has no lifespan events; `up` and every load balancer ask for /health at once).
+The sweeper starts with the first connection (daphne has no lifespan events; `up` and every load balancer ask for
+/health at once). Bodies are capped, and foreign WebSockets refused, by `obt_site/edge.py`.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
 from benchmarks import sweeper  # noqa: E402
-from obt_site.middleware import body_limit_bytes  # noqa: E402
+from obt_site.edge import cap_bodies, same_origin  # noqa: E402
 from obt_site.urls import websocket_urlpatterns  # noqa: E402
 
 log = logging.getLogger(__name__)
@@ -36,35 +36,16 @@ def _start_sweeper() -> None:
         _background.add(asyncio.get_running_loop().create_task(sweeper.run()))
 
 
-def capped(application: Application) -> Application:
-    """Stop taking in a body at the cap of its path, and let the middleware answer 413."""
+def sweeping(application: Application) -> Application:
+    """Start the sweeper with the first connection of this process."""
 
     async def call(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         _start_sweeper()
-        if scope["type"] != "http":
-            return await application(scope, receive, send)
-        limit = body_limit_bytes(scope["path"])
-        taken = 0
-
-        async def receive_capped() -> dict[str, Any]:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > limit:
-                scope["obt.too_large"] = True
-                return {"type": "http.request", "body": b"", "more_body": False}
-            return message
-
-        return await application(scope, receive_capped, send)
+        return await application(scope, receive, send)
 
     return call
 
 
-application = capped(
-    ProtocolTypeRouter(
-        {
-            "http": django_application,
-            "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
-        }
-    )
-)
+cap_bodies()
+websockets = same_origin(AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))))
+application = sweeping(ProtocolTypeRouter({"http": django_application, "websocket": websockets}))

@@ -25,6 +25,7 @@ SECRET_KEY_MODE = 0o600
 HIGHEST_PORT = 65_535
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOG_FORMATS = ("text", "json")
+DATABASES = ("sqlite", "postgres", "postgresql", "mysql")
 TRUE_WORDS = ("1", "true", "yes", "on")
 FALSE_WORDS = ("0", "false", "no", "off")
 
@@ -112,7 +113,7 @@ def read(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Environ
         data_dir=(root / Path(values["OBT_DATA_DIR"]).expanduser()).resolve(),
         mongodb_uri=_url("OBT_MONGODB_URI", values["OBT_MONGODB_URI"], ("mongodb", "mongodb+srv")),
         redis_url=_url("OBT_REDIS_URL", values["OBT_REDIS_URL"], ("redis", "rediss", "unix")),
-        database_url=_url("DATABASE_URL", values["DATABASE_URL"], ()),
+        database_url=_url("DATABASE_URL", values["DATABASE_URL"], DATABASES),
         secret_key=values["OBT_SECRET_KEY"] or None,
         debug=_yes_or_no("OBT_DEBUG", values["OBT_DEBUG"]),
         allowed_hosts=tuple(host.strip() for host in values["OBT_ALLOWED_HOSTS"].split(",") if host.strip()),
@@ -231,7 +232,7 @@ def _url(name: str, value: str, schemes: tuple[str, ...]) -> str | None:
         raise BadEnvironment(f"{name} has to be a URL that starts with {wanted}.")
     if schemes == ("http", "https"):
         return _http_url(name, value)
-    if not rest:
+    if not rest.strip("/"):
         raise BadEnvironment(f"{name} has to be a URL with something after {scheme}://.")
     return value
 

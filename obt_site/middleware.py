@@ -117,15 +117,12 @@ def body_limit_bytes(path: str) -> int:
 
 @sync_and_async_middleware
 def body_cap(get_response: Handler) -> Handler:
-    """Refuses a body over the cap before it is parsed: by its declared length, and by what arrived.
-
-    Daphne spools a body to disk before the view runs, so the ASGI wrapper (`obt_site/asgi.py`) stops reading at the
-    cap; this is the second fence and the one that answers in the error shape.
-    """
+    """Refuses a body whose declared length is over the cap. What arrives undeclared is stopped at the edge of the
+    server (`obt_site/edge.py`), before it is stored anywhere."""
 
     def before(request: HttpRequest) -> HttpResponse | None:
         limit = body_limit_bytes(request.path)
-        if getattr(request, "scope", {}).get("obt.too_large") or _declared(request) > limit:
+        if _declared(request) > limit:
             refusal = errors.TooLarge(f"The body is larger than the {limit // 1024} kB that this call takes.")
             return errors.respond(request, refusal)
         return None

@@ -105,10 +105,10 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
-SESSION_COOKIE_NAME = "obt_session"
+SESSION_COOKIE_NAME = f"obt_session_{ENVIRONMENT.port}"  # cookies know no ports; two instances share a host
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-CSRF_COOKIE_NAME = "obt_csrf"
+CSRF_COOKIE_NAME = f"obt_csrf_{ENVIRONMENT.port}"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "obt_site.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
@@ -128,6 +128,7 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},
     "loggers": {
         "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},  # anyone can send one; the answer is a 400
         "django.channels.server": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
         "pymongo": {"level": "WARNING"},

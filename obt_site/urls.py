@@ -66,4 +66,5 @@ urlpatterns = [
 websocket_urlpatterns = [
     path("ws/fleet", consumers.FleetConsumer.as_asgi()),
     re_path(r"^ws/sessions/(?P<session_id>[0-9a-f]{24})$", consumers.SessionConsumer.as_asgi()),
+    re_path(r"", consumers.Nowhere.as_asgi()),
 ]

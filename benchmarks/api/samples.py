@@ -49,6 +49,7 @@ class SampleShape(Shape):
 
 class SamplesShape(Shape):
     items: list[SampleShape]
+    next: None = None  # a result's samples are always whole
     formulas: dict[str, str] = Field(description="how each metric is computed from `raw` and `timing`")
 
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from channels.testing import WebsocketCommunicator
+from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 
@@ -20,14 +21,14 @@ def cookie_of(user: Any) -> str:
     session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.save()
-    return f"obt_session={session.session_key}"
+    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
 class Socket:
     """`shown` is what the page would show now: every part as it was sent last."""
 
     def __init__(self, path: str, cookie: str = "") -> None:
-        headers = [(b"origin", b"http://localhost"), (b"cookie", cookie.encode())]
+        headers = [(b"origin", b"http://localhost"), (b"host", b"localhost"), (b"cookie", cookie.encode())]
         self.link = WebsocketCommunicator(application, path, headers)
         self.shown: dict[str, str] = {}
         self.sequence: list[int] = []

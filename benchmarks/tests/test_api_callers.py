@@ -1,6 +1,7 @@
 """Who gets into the user API: tokens and browser sessions, their roles, and CSRF."""
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
@@ -120,7 +121,7 @@ def test_a_browser_changes_nothing_without_the_csrf_token(database):
     problem(client.post(f"{BASE}sessions", body, "application/json"), 403)
     assert Session.objects.count() == 0
 
-    client.cookies["obt_csrf"] = CSRF
+    client.cookies[settings.CSRF_COOKIE_NAME] = CSRF
     problem(client.post(f"{BASE}sessions", body, "application/json", headers={"X-CSRFToken": "d" * 32}), 403)
     assert Session.objects.count() == 0
 
@@ -132,7 +133,7 @@ def test_a_browser_changes_nothing_without_the_csrf_token(database):
 def test_a_browser_needs_the_role_as_a_token_does(database):
     forge = world.machine("forge")
     client = browser(person("operator"))
-    client.cookies["obt_csrf"] = CSRF
+    client.cookies[settings.CSRF_COOKIE_NAME] = CSRF
 
     response = client.patch(
         f"{BASE}clients/{forge.id}", {"paused": True}, "application/json", headers={"X-CSRFToken": CSRF}

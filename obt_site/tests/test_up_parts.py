@@ -97,7 +97,7 @@ def test_loopback_needs_nothing_and_other_addresses_need_everything(tmp_path):
     checks.exposure(environment(tmp_path, OBT_DEBUG="1"))
     with pytest.raises(CannotStart, match=r"OBT_DEBUG.*OBT_SECRET_KEY.*OBT_ALLOWED_HOSTS"):
         checks.exposure(environment(tmp_path, OBT_HOST="0.0.0.0", OBT_DEBUG="1"))
-    checks.exposure(environment(tmp_path, OBT_HOST="0.0.0.0", OBT_SECRET_KEY="k", OBT_ALLOWED_HOSTS="h"))
+    checks.exposure(environment(tmp_path, OBT_HOST="0.0.0.0", OBT_SECRET_KEY="k" * 32, OBT_ALLOWED_HOSTS="h"))
 
 
 def test_a_free_port_passes_even_just_after_it_was_used(tmp_path):

@@ -114,7 +114,7 @@ def test_a_given_mongodb_is_used_and_not_stopped(up, tmp_path):
 @pytest.mark.parametrize(
     ("given", "need"),
     [
-        ({}, "OBT_SECRET_KEY must be set; OBT_ALLOWED_HOSTS"),
+        ({}, "OBT_SECRET_KEY must be set, with 32 characters or more; OBT_ALLOWED_HOSTS"),
         ({"OBT_SECRET_KEY": "k" * 50, "OBT_ALLOWED_HOSTS": "bench.example", "OBT_DEBUG": "1"}, "OBT_DEBUG must be off"),
         ({"OBT_SECRET_KEY": "k" * 50, "OBT_ALLOWED_HOSTS": "bench.example"}, "OBT_ADMIN_USERNAME"),
     ],

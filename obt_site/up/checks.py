@@ -14,6 +14,7 @@ from obt_site.up import leftovers
 from obt_site.up.errors import CannotStart
 
 PORTS_TRIED = 100
+SECRET_KEY_LENGTH = 32  # it signs sign-ins and keys the hashes of all credentials
 BIND_PROBLEMS = {
     errno.EACCES: "this user may not listen there; ports from 1024 up need no rights",
     errno.EADDRNOTAVAIL: "this machine does not have that address",
@@ -27,7 +28,10 @@ def exposure(environment: Environment) -> None:
         return
     needs = [
         ("OBT_DEBUG must be off", not environment.debug),
-        ("OBT_SECRET_KEY must be set", bool(environment.secret_key)),
+        (
+            f"OBT_SECRET_KEY must be set, with {SECRET_KEY_LENGTH} characters or more",
+            len(environment.secret_key or "") >= SECRET_KEY_LENGTH,
+        ),
         ("OBT_ALLOWED_HOSTS must name the hosts it answers to", bool(environment.allowed_hosts)),
     ]
     if missing := [need for need, is_met in needs if not is_met]:

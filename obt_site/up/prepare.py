@@ -146,7 +146,9 @@ def local_client(state_dir: Path, seen_since: datetime) -> LocalClient | None:
     if client is None or client.last_seen_at is None or client.last_seen_at < seen_since or not client.ollama:
         return None
     config = HardwareConfig.objects(id=client.hardware_config).first() if client.hardware_config else None
-    if config is None or (client.ollama.get("reachable") and client.models_count is None):
+    if config is None or (
+        client.ollama.get("reachable") and (client.models_at is None or client.models_at < seen_since)
+    ):
         return None
     gpus = [_gpu(each) for each in config.content.get("gpus") or []]
     return LocalClient(client.name, client.ollama.get("version"), client.models_count, gpus)

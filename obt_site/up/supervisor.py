@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import threading
 import time
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from obt_site.up.summary import Summary
 from obt_site.up.terminal import Terminal
 
 log = logging.getLogger(__name__)
+OWNER_ONLY = 0o077
 EXIT_STOPPED = 0
 EXIT_REFUSED = 1
 WATCH_EVERY_S = 0.5
@@ -39,6 +41,7 @@ def main(argv: list[str], terminal: Terminal | None = None) -> int:
     parser = argparse.ArgumentParser(prog="manage.py up", description="Start OBT: database, server and local agent.")
     parser.add_argument("--no-agent", action="store_true", help="leave the agent of this machine out")
     options = parser.parse_args(argv)
+    os.umask(OWNER_ONLY)  # the data folder holds password hashes, sign-ins and every result
     stop = StopSignal()
     stop.listen()
     return Supervisor(env.read(), stop, terminal or Terminal(), with_agent=not options.no_agent).run()
