@@ -119,7 +119,7 @@ def test_a_result_that_measured_nothing_has_no_samples(api, forge):
     result = world.deliver(forge, offer, failed)
 
     assert SampleBlock.objects(result=result.id).count() == 0
-    assert api.get(f"results/{result.id}/samples").json() == {"items": [], "formulas": {}}
+    assert api.get(f"results/{result.id}/samples").json() == {"items": [], "next": None, "formulas": {}}
 
 
 def test_the_samples_of_a_result_that_is_not_there_are_not_found(api):

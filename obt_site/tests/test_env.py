@@ -81,7 +81,8 @@ BAD = [
     ("OBT_MONGODB_URI", "localhost:27017", "mongodb://"),
     ("OBT_MONGODB_URI", "mongodb://", "mongodb://"),
     ("OBT_REDIS_URL", "http://cache", "redis://"),
-    ("DATABASE_URL", "obt.sqlite3", "scheme"),
+    ("DATABASE_URL", "obt.sqlite3", "sqlite://"),
+    ("DATABASE_URL", "foo://x", "postgres://"),
 ]
 
 
