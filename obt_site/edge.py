@@ -7,6 +7,7 @@ otherwise. The rest of a refused body is read and thrown away for a while, so th
 """
 
 import json
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,6 +60,7 @@ def _refuse(request: Any) -> None:
     request.obt_refused = True
     request.content.seek(0)
     request.content.truncate()
+    identity = secrets.token_hex(8)
     detail = f"The body is larger than the {request.obt_limit // 1024} kB that this call takes."
     problem = {
         "type": "urn:obt:error:too_large",
@@ -66,12 +68,13 @@ def _refuse(request: Any) -> None:
         "status": 413,
         "detail": detail,
         "errors": [],
-        "request_id": None,
+        "request_id": identity,
     }
     body = json.dumps(problem).encode()
     head = (
         "HTTP/1.1 413 Request Entity Too Large\r\nContent-Type: application/problem+json\r\n"
-        f"Content-Length: {len(body)}\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
+        f"Content-Length: {len(body)}\r\nX-Request-ID: {identity}\r\n"
+        "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
     )
     request.channel.transport.write(head.encode() + body)
 

@@ -49,7 +49,7 @@ class SampleShape(Shape):
 
 class SamplesShape(Shape):
     items: list[SampleShape]
-    next: None = None  # a result's samples are always whole
+    next: str | None = None  # always null: a result's samples come whole
     formulas: dict[str, str] = Field(description="how each metric is computed from `raw` and `timing`")
 
 
