@@ -15,7 +15,7 @@ from typing import Optional
 
 from . import __version__, logs
 from .config import Config, is_loopback, platform_state_dir, server_url
-from .doctor import examine, report
+from .doctor import examine, record_to, report
 from .errors import AgentError
 from .loop import Agent
 from .worker import Engine
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ollama-url", help="where Ollama is (default: found by OBT_OLLAMA_URL, OLLAMA_HOST, habit)")
     parser.add_argument("--name", help="the machine's name on the server (default: its host name)")
     parser.add_argument("--ca-file", type=Path, help="certificate authority of the server, PEM")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="doctor: write what the probes read here to a file")
     parser.add_argument("--log-level", choices=logs.LEVELS, default=_log_level(environ))
     parser.add_argument("--version", action="version", version=f"obt_agent {__version__}")
     return parser
@@ -64,6 +65,8 @@ def _log_level(environ: Mapping[str, str]) -> str:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    if options.record is not None:
+        return report(record_to(options.record, options.state_dir), lambda line: print(line, flush=True))
     server = server_url(options.server) if options.server else None
     findings = examine(server, options.state_dir, options.ollama_url, options.ca_file)
     return report(findings, lambda line: print(line, flush=True))

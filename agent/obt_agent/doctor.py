@@ -17,7 +17,8 @@ from .hardware import collect
 from .link import describe
 from .locality import is_local
 from .ollama import OllamaClient, OllamaError
-from .probes.choose import choose
+from .probes.choose import choose, nvml
+from .probes.record import record, write
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 TIMEOUT_S = 5.0
@@ -39,6 +40,20 @@ def examine(
     yield from _ollama(ollama_url)
     yield from _machine(state_dir)
     yield from _server(server, state_dir, ca_file)
+
+
+def record_to(file: Path, state_dir: Path) -> Iterator[Finding]:
+    """Write what the probes read on this machine, for tests and for people who ask what is not shown."""
+    machine = choose(state_dir if state_dir.exists() else Path.cwd())
+    recorded = record(machine, nvml=nvml())
+    try:
+        write(recorded, file)
+    except OSError as error:
+        yield Finding(PROBLEM, f"{file} could not be written: {error.strerror}.", "Give a file in a folder of yours.")
+        return
+    yield Finding(OK, f"Recorded {len(recorded['reading'])} quantities and {len(recorded['files'])} files: {file}.")
+    for what, why in recorded["missing"].items():
+        yield Finding(NOTE, f"{what}: {why}")
 
 
 def report(findings: Iterator[Finding], write: Callable[[str], object]) -> int:

@@ -18,15 +18,23 @@ _UNITS = {
     "mhz": "MHz",
     "mj": "mJ",
     "bits": "bits",
+    "s": "s",
 }
+_PER_SECOND = "_per_s"
 
 
 class Reading(NamedTuple):
-    """Quantities by name, reasons for missing ones by name, and why each GPU is held back, by its index."""
+    """Quantities by name, reasons for missing ones by name, and why each GPU, by its index, or the CPU is held back."""
 
     values: dict[str, float]
     missing: dict[str, str]
     throttle: dict[int, list[str]]
+    cpu_throttle: tuple[str, ...] = ()
+
+    def throttles(self) -> list[str]:
+        """All of it by part: "gpu_0.hw_thermal_slowdown", "cpu.thermal"."""
+        gpus = [f"gpu_{index}.{name}" for index, names in self.throttle.items() for name in names]
+        return [*gpus, *(f"cpu.{name}" for name in self.cpu_throttle)]
 
 
 class Probe(Protocol):
@@ -42,6 +50,8 @@ class Probe(Protocol):
 
 def unit_of(name: str) -> str:
     """The unit a quantity's name ends in, as people write it."""
+    if name.endswith(_PER_SECOND):
+        return f"{unit_of(name[: -len(_PER_SECOND)])}/s"
     return _UNITS.get(name.rpartition("_")[2], "")
 
 
@@ -51,7 +61,7 @@ def merge(readings: list[Reading]) -> Reading:
         merged.values.update(reading.values)
         merged.missing.update(reading.missing)
         merged.throttle.update(reading.throttle)
-    return merged
+    return merged._replace(cpu_throttle=tuple(name for reading in readings for name in reading.cpu_throttle))
 
 
 def host_reading(reading: Reading) -> HostReading:

@@ -14,6 +14,8 @@ IOREG_EVERY_S = 2.0  # a process is started for each reading
 COMMAND_TIMEOUT_S = 10.0
 NO_POWER = "macOS tells power, temperature and clocks of the GPU to root only."
 NO_STATISTICS = "The GPU's driver does not publish it."
+DISPLAYS_COMMAND = ["system_profiler", "SPDisplaysDataType", "-json"]
+REGISTRY_COMMAND = ["ioreg", "-r", "-d", "1", "-w", "0", "-c", "IOAccelerator"]
 _BYTES = {"MB": 1024**2, "GB": 1024**3}
 _UNREADABLE = ("power_w", "temperature_c", "sm_clock_mhz")
 
@@ -26,13 +28,13 @@ class AppleProbe:
 
     def __init__(self, first_index: int = 0) -> None:
         self.first_index = first_index
-        self._gpus = parse_displays(output(["system_profiler", "SPDisplaysDataType", "-json"]), first_index)
+        self._gpus = parse_displays(output(DISPLAYS_COMMAND), first_index)
 
     def gpus(self) -> list[Gpu]:
         return self._gpus
 
     def read(self) -> Reading:
-        shown = output(["ioreg", "-r", "-d", "1", "-w", "0", "-c", "IOAccelerator"])
+        shown = output(REGISTRY_COMMAND)
         return read_statistics(parse_accelerators(shown), [gpu.index for gpu in self._gpus])
 
 

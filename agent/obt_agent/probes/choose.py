@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..machine import Gpu
 from . import Probe, Reading, host_reading, merge
 from .amd import AmdProbe
 from .apple import AppleProbe
-from .host import DiskProbe, HostProbe
+from .cpu import CpuProbe
+from .host import DiskProbe, DiskTrafficProbe, HostProbe
 from .nvidia import NvidiaProbe, why
 
 
@@ -31,8 +32,8 @@ class Machine(NamedTuple):
 
 
 def choose(state_dir: Path, root: Path = Path("/")) -> Machine:
-    """`state_dir` is where free disk space matters; `root` is the file system AMD's cards are looked for in."""
-    machine = Machine([HostProbe(), DiskProbe(state_dir)], {})
+    """`state_dir` is where free disk space matters; `root` is the file system that sysfs is looked for in."""
+    machine = Machine([HostProbe(), CpuProbe(root), DiskProbe(state_dir), DiskTrafficProbe()], {})
     _add_nvidia(machine)
     amd = AmdProbe(root, first_index=len(machine.gpus()))
     if amd.cards:
@@ -42,10 +43,18 @@ def choose(state_dir: Path, root: Path = Path("/")) -> Machine:
     return machine
 
 
-def _add_nvidia(machine: Machine) -> None:
+def nvml() -> Any:
+    """The pynvml module; None where it is not installed."""
     try:
         import pynvml  # noqa: PLC0415 - the agent works without it
     except ImportError:
+        return None
+    return pynvml
+
+
+def _add_nvidia(machine: Machine) -> None:
+    pynvml = nvml()
+    if pynvml is None:
         machine.missing["nvidia"] = "The Python package nvidia-ml-py is not installed."
         return
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any, Optional
 
@@ -11,11 +12,13 @@ from ..machine import Gpu
 from . import Reading
 
 DISK_EVERY_S = 5.0
+DISK_TRAFFIC_EVERY_S = 1.0
+NO_DISK_COUNTERS = "The operating system does not count the disks' traffic for this user."
 FIRST_READING = "The first reading has nothing to compare with."
 
 
 class HostProbe:
-    """CPU busy share since the reading before, memory and swap in use."""
+    """CPU busy share since the reading before (mean of all cores, and the busiest one), memory and swap in use."""
 
     every_s = 0.0
     in_series = True
@@ -25,17 +28,22 @@ class HostProbe:
 
     def read(self) -> Reading:
         reading = Reading({}, {}, {})
-        now = psutil.cpu_times()
-        busy, self._before = busy_percent(self._before, now), now
-        if busy is None:
-            reading.missing["cpu_percent"] = FIRST_READING
-        else:
-            reading.values["cpu_percent"] = busy
+        self._read_cpu(reading)
         memory = psutil.virtual_memory()
         reading.values["memory_used_bytes"] = memory.total - memory.available
         reading.values["memory_total_bytes"] = memory.total
         self._read_swap(reading)
         return reading
+
+    def _read_cpu(self, reading: Reading) -> None:
+        now = psutil.cpu_times(percpu=True)
+        before, self._before = self._before, now
+        busy = cores_busy(before, now)
+        if not busy:
+            reading.missing.update(dict.fromkeys(("cpu_percent", "cpu_busiest_core_percent"), FIRST_READING))
+            return
+        reading.values["cpu_percent"] = round(sum(busy) / len(busy), 2)
+        reading.values["cpu_busiest_core_percent"] = max(busy)
 
     def _read_swap(self, reading: Reading) -> None:
         try:
@@ -66,6 +74,48 @@ class DiskProbe:
 
     def gpus(self) -> list[Gpu]:
         return []
+
+
+class DiskTrafficProbe:
+    """Bytes per second read from and written to all disks since the reading before: a model that does not fit in
+    memory is read again and again."""
+
+    every_s = DISK_TRAFFIC_EVERY_S
+    in_series = True
+
+    def __init__(self) -> None:
+        self._before: Optional[tuple[float, int, int]] = None
+
+    def read(self) -> Reading:
+        reading = Reading({}, {}, {})
+        now = disk_counters()
+        before, self._before = self._before, now
+        for position, name in enumerate(("disk_read_bytes_per_s", "disk_written_bytes_per_s"), 1):
+            if now is None:
+                reading.missing[name] = NO_DISK_COUNTERS
+            elif before is None or now[0] <= before[0]:
+                reading.missing[name] = FIRST_READING
+            else:
+                reading.values[name] = max(0.0, (now[position] - before[position]) / (now[0] - before[0]))
+        return reading
+
+    def gpus(self) -> list[Gpu]:
+        return []
+
+
+def disk_counters() -> Optional[tuple[float, int, int]]:
+    """(monotonic seconds, bytes read, bytes written) of all disks; None where the system does not count them."""
+    try:
+        counters = psutil.disk_io_counters()
+    except (psutil.Error, OSError, RuntimeError, ValueError):
+        return None
+    return None if counters is None else (time.monotonic(), counters.read_bytes, counters.write_bytes)
+
+
+def cores_busy(before: Any, after: Any) -> list[float]:
+    """The busy share of every core between two psutil.cpu_times(percpu=True). A core put offline is left out."""
+    each = (busy_percent(one, other) for one, other in zip(before or [], after))
+    return [share for share in each if share is not None]
 
 
 def busy_percent(before: Any, after: Any) -> Optional[float]:

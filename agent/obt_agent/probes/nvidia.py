@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional
 
+import psutil
+
 from ..machine import Gpu
 from . import Reading
 
@@ -24,6 +26,8 @@ EVENT_REASONS = {
     0x080: "hw_power_brake_slowdown",
     0x100: "display_clock_setting",
 }
+OLLAMA_NAMES = ("ollama", "llama-server", "llama_server")
+NO_MEMORY_PER_PROCESS = "The driver does not tell memory per process (as under Windows' display driver model)."
 _HARMLESS = 0x001 | 0x002 | 0x100
 
 
@@ -38,6 +42,8 @@ class NvidiaProbe:
         nvml.nvmlInit()
         count = nvml.nvmlDeviceGetCount()
         self.handles = {first_index + i: nvml.nvmlDeviceGetHandleByIndex(i) for i in range(count)}
+        self.is_ollama: Callable[[int], bool] = is_ollama
+        self._ollamas: dict[int, bool] = {}  # process id → whether it is Ollama's
         self._never: dict[str, str] = {}  # what this hardware does not report, with the reason
 
     def gpus(self) -> list[Gpu]:
@@ -80,6 +86,8 @@ class NvidiaProbe:
             "temperature_c": lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU),
             "power_w": lambda: _power_mw(nvml, handle) / 1000,
             "sm_clock_mhz": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM),
+            "memory_clock_mhz": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM),
+            "power_limit_w": lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(handle) / 1000,
             "energy_mj": lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle),
             "clocks_event_reasons_bits": lambda: _event_reasons(nvml, handle),
         }
@@ -87,8 +95,23 @@ class NvidiaProbe:
             value = self._query(index, reading, field, query)
             if value is not None:
                 reading.values[f"gpu_{index}_{field}"] = float(value)
+        self._read_processes(index, handle, reading)
         bits = reading.values.get(f"gpu_{index}_clocks_event_reasons_bits")
         reading.throttle[index] = [] if bits is None else reason_names(int(bits))
+
+    def _read_processes(self, index: int, handle: Any, reading: Reading) -> None:
+        """Memory of Ollama's processes, and of all others, on one GPU."""
+        fields = ("ollama_memory_bytes", "other_memory_bytes")
+        asked = self._query(index, reading, "processes", lambda: compute_processes(self.nvml, handle))
+        used = asked or []
+        if asked is None or any(size is None for _, size in used):
+            reason = reading.missing.pop(f"gpu_{index}_processes", NO_MEMORY_PER_PROCESS)
+            reading.missing.update({f"gpu_{index}_{field}": reason for field in fields})
+            return
+        self._ollamas = {pid: self._ollamas.get(pid, self.is_ollama(pid)) for pid, _ in used}
+        for field, ours in zip(fields, (True, False)):
+            sizes = (size or 0 for pid, size in used if self._ollamas[pid] is ours)
+            reading.values[f"gpu_{index}_{field}"] = float(sum(sizes))
 
     def _query(self, index: int, reading: Reading, field: str, query: Callable[[], Any]) -> Any:
         name = f"gpu_{index}_{field}"
@@ -102,6 +125,19 @@ class NvidiaProbe:
             if isinstance(error, (self.nvml.NVMLError_NotSupported, self.nvml.NVMLError_FunctionNotFound)):
                 self._never[name] = reason
             return None
+
+
+def compute_processes(nvml: Any, handle: Any) -> list[tuple[int, Optional[int]]]:
+    """(process id, bytes of GPU memory) of what computes on a GPU; None bytes where the driver does not tell."""
+    return [(one.pid, one.usedGpuMemory) for one in nvml.nvmlDeviceGetComputeRunningProcesses(handle)]
+
+
+def is_ollama(pid: int) -> bool:
+    """Whether a process is Ollama's server or one of its runners, by its name."""
+    try:
+        return psutil.Process(pid).name().lower().startswith(OLLAMA_NAMES)
+    except psutil.Error:
+        return False
 
 
 def reason_names(bits: int) -> list[str]:
