@@ -10,9 +10,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Optional
 
-from .contract import CellSpec, Placement, RawCounters, Sample
+from .contract import CellSpec, RawCounters, Sample
 from .metrics import prefill_rate
 from .statistics import median
+from .validity_around import clock_step, known_bad_version, other_client, server_restarted, telemetry_gap, throttled
+from .validity_placement import partial_spill_changed, placement_changed
 
 SENTENCES: dict[str, str] = {
     "error": "The request failed or was answered wrongly.",
@@ -22,10 +24,17 @@ SENTENCES: dict[str, str] = {
     "cache_hit": "Ollama answered part of the prompt from its cache instead of computing it.",
     "reloaded": "The model was loaded again inside the measured block.",
     "placement_changed": "The model moved between GPU and main memory inside the measured block.",
+    "partial_spill_changed": "The part of the model in main memory grew or shrank inside the measured block.",
     "other_model_loaded": "Another model was loaded at the same time.",
     "cloud": "The answer came from a cloud service, not from this machine.",
     "no_counters": "Ollama's final message lacks counters that this measurement needs.",
     "nonsense_counters": "Ollama's counters contradict each other or the agent's clock.",
+    "known_bad_version": "This version of Ollama is known to report wrong prompt durations.",
+    "other_client": "Another client used the same Ollama while the sample ran.",
+    "server_restarted": "Ollama was started anew, or became another version, since the sample before.",
+    "throttled": "The processor or GPU that ran the model was slowed down by heat or its power supply.",
+    "clock_step": "The machine's clock was set, or the machine slept, while the sample ran.",
+    "telemetry_gap": "The machine could not be watched for more than a second while the sample ran.",
 }
 
 PROMPT_TOLERANCE = 0.02
@@ -44,8 +53,6 @@ RELOAD_TIMES_SIBLINGS = 5.0
 RELOAD_ABOVE_SIBLINGS_NS = 150_000_000
 RELOAD_ALONE_NS = 1_000_000_000
 SIBLINGS_NEEDED = 3
-
-PLACEMENT_TOLERANCE = 0.01
 
 # What Ollama measured may exceed what the agent saw only by clock granularity.
 DURATION_TOLERANCE = 0.02
@@ -73,6 +80,12 @@ def flags_of(sample: Sample, spec: CellSpec, cell: Sequence[Sample]) -> list[str
         "cloud": sample.error is not None and sample.error.kind == CLOUD_ERROR,
         "other_model_loaded": sample.loaded_models is not None and sample.loaded_models > 1,
         "placement_changed": placement_changed(sample, cell),
+        "partial_spill_changed": partial_spill_changed(sample, cell),
+        "other_client": other_client(sample, spec, cell) and not nonsense_counters(sample),
+        "server_restarted": server_restarted(sample, cell),
+        "throttled": throttled(sample),
+        "clock_step": clock_step(sample),
+        "telemetry_gap": telemetry_gap(sample),
     }
     if sample.raw.done is True:
         gates.update(
@@ -82,6 +95,7 @@ def flags_of(sample: Sample, spec: CellSpec, cell: Sequence[Sample]) -> list[str
             reloaded=reloaded(sample, spec, cell),
             no_counters=bool(missing_counters(sample.raw, spec)),
             nonsense_counters=nonsense_counters(sample),
+            known_bad_version=known_bad_version(sample, spec),
         )
     return [name for name in SENTENCES if gates.get(name)]
 
@@ -93,7 +107,7 @@ def is_valid(sample: Sample) -> bool:
 
 def wrong_length(raw: RawCounters, spec: CellSpec) -> bool:
     """Accepted is only `done_reason` length with exactly the asked tokens."""
-    if spec.kind not in KINDS_OF_FIXED_LENGTH:
+    if spec.kind not in KINDS_OF_FIXED_LENGTH or spec.output_tokens == 0:
         return False
     return raw.done_reason != "length" or raw.eval_count != spec.output_tokens
 
@@ -136,27 +150,10 @@ def reloaded(sample: Sample, spec: CellSpec, cell: Sequence[Sample]) -> bool:
     return duration > max(RELOAD_TIMES_SIBLINGS * usual, usual + RELOAD_ABOVE_SIBLINGS_NS)
 
 
-def placement_changed(sample: Sample, cell: Sequence[Sample]) -> bool:
-    """Whether this sample's GPU share differs from the one most of the cell had (on a tie: the earliest)."""
-    share = gpu_share_of(sample.placement)
-    if share is None:
-        return False
-    shares = _known(gpu_share_of(other.placement) for other in cell)
-    usual = max(shares, key=lambda one: sum(_alike(one, other) for other in shares))
-    return not _alike(share, usual)
-
-
-def gpu_share_of(placement: Optional[Placement]) -> Optional[float]:
-    """size_vram / size, 0 to 1; None when either is unknown."""
-    if placement is None or not placement.size_bytes or placement.size_vram_bytes is None:
-        return None
-    return placement.size_vram_bytes / placement.size_bytes
-
-
 def missing_counters(raw: RawCounters, spec: CellSpec) -> list[str]:
     """The counters this kind of cell needs and Ollama did not send. One token has no eval_duration: it needs none."""
     needed = {"total_duration", "load_duration"}
-    if spec.kind in KINDS_OF_FIXED_LENGTH:
+    if spec.kind in KINDS_OF_FIXED_LENGTH and spec.output_tokens:  # 0: the load of a model that only embeds
         needed |= {"prompt_eval_count", "eval_count"}
     if spec.kind in KINDS_WITH_TIMED_PROMPT:
         needed.add("prompt_eval_duration")
@@ -187,10 +184,6 @@ def _beyond(duration_ns: int, limit_ns: int) -> bool:
 def _prefill(sample: Sample) -> Optional[float]:
     raw = sample.raw
     return prefill_rate(raw.prompt_eval_count, raw.prompt_eval_duration, raw.prompt_eval_cached_count).value
-
-
-def _alike(one: float, other: float) -> bool:
-    return abs(one - other) <= PLACEMENT_TOLERANCE
 
 
 def _known(values: object) -> list[float]:

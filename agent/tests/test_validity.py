@@ -85,7 +85,7 @@ def test_a_cached_begin_of_text_token_is_not() -> None:
 
 
 def test_a_prefill_many_times_faster_than_the_siblings_is_a_cache_hit() -> None:
-    assert flags(with_raw(prompt_eval_duration=3_000_000)) == ["cache_hit"]
+    assert flags(with_raw(prompt_eval_duration=3_000_000, total_duration=1_363_000_000)) == ["cache_hit"]
 
 
 def test_a_prefill_twice_as_fast_is_only_a_fast_one() -> None:
@@ -152,7 +152,7 @@ def test_a_missing_counter_that_is_needed_is_flagged(name: str) -> None:
 
 
 def test_one_token_needs_no_eval_duration() -> None:
-    raw = dataclasses.replace(RAW, eval_count=1, eval_duration=None)
+    raw = dataclasses.replace(RAW, eval_count=1, eval_duration=None, total_duration=650_000_000)
     assert missing_counters(raw, PREFILL) == []
     assert (
         flags(dataclasses.replace(GOOD, raw=raw, timing=dataclasses.replace(GOOD.timing, chunk_ns=[1])), PREFILL) == []
