@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Optional, Protocol
+from typing import Any, Callable, Optional, Protocol
 
 from .cancel import Cancel
 from .contract import (
@@ -27,10 +27,13 @@ from .metrics import NS_PER_S
 from .ollama import Generation, OllamaClient, OllamaError, StreamLimits
 from .prompts import Calibration, write_prompt
 from .stream import CHUNKS_BEYOND_ASKED
+from .surroundings import Watch, watch_of
+from .telemetry import Stretch
 from .validity import BAD_COUNTERS_ERROR
 
 # While a job runs the model must never expire between two samples; after a crash of the agent it goes by itself.
-KEEP_ALIVE = "10m"
+KEEP_ALIVE_S = 600
+KEEP_ALIVE = f"{KEEP_ALIVE_S}s"
 # A full queue empties within a few answers of the others.
 BUSY_WAITS_S = (0.5, 1.0, 2.0)
 # A long prompt may take as long as the slowest one of the cell several times over before it counts as stalled.
@@ -45,6 +48,8 @@ class Recorder(Protocol):
     def latest(self) -> HostReading: ...
 
     def phase(self, cell: str, kind: str, start_s: float, end_s: float, index: Optional[int] = None) -> None: ...
+
+    def stretch(self, start_s: float, end_s: float) -> Optional[Stretch]: ...
 
     def stop(self) -> Telemetry: ...
 
@@ -63,6 +68,12 @@ class Bench:
     pace: Pace = field(default_factory=Pace)
     calibration: Calibration = field(default_factory=Calibration)
     engine: Engine = Engine.GO_RUNNER
+    only_embeds: bool = False
+    watch: Watch = field(init=False)
+
+    def __post_init__(self) -> None:
+        digest = bare_digest(self.offer.digest)
+        self.watch = watch_of(self.ollama, self.ollama.url, self.recorder, digest, KEEP_ALIVE_S)
 
     def elapsed_s(self) -> float:
         """Seconds since the job began."""
@@ -86,31 +97,53 @@ class Bench:
         """The request: raw, never truncated, never thinking, with every option pinned."""
         pinned = self.offer.options
         options: dict[str, Any] = {
-            "num_ctx": num_ctx,
             "num_predict": output_tokens,
             "stop": [],
             "temperature": pinned.temperature,
             "seed": pinned.seed,
             "repeat_penalty": pinned.repeat_penalty,
+            **self.runner_options(num_ctx),
         }
-        asked = {"num_gpu": pinned.num_gpu, "num_thread": pinned.num_thread, "num_batch": pinned.num_batch}
-        options.update({name: value for name, value in asked.items() if value is not None})
         fixed = {"raw": True, "stream": True, "think": False, "truncate": False, "keep_alive": KEEP_ALIVE}
         return {"model": self.offer.model, "prompt": prompt, "options": options, **fixed}
+
+    def embed_body(self, texts: list[str], num_ctx: int) -> dict[str, Any]:
+        """The request for embeddings: never truncated, with every option pinned that changes speed."""
+        fixed = {"truncate": False, "keep_alive": KEEP_ALIVE}
+        return {"model": self.offer.model, "input": texts, "options": self.runner_options(num_ctx), **fixed}
+
+    def runner_options(self, num_ctx: int) -> dict[str, int]:
+        """The options a change of which reloads the model."""
+        pinned = self.offer.options
+        asked = {"num_gpu": pinned.num_gpu, "num_thread": pinned.num_thread, "num_batch": pinned.num_batch}
+        return {"num_ctx": num_ctx, **{name: value for name, value in asked.items() if value is not None}}
+
+    def limits(self, first_byte_s: float, output_tokens: int) -> StreamLimits:
+        """What one request may take in time and chunks."""
+        return StreamLimits(
+            first_byte_s, self.offer.stall_timeout_s, self.deadline, output_tokens + CHUNKS_BEYOND_ASKED
+        )
 
     def send(self, prompt: str, num_ctx: int, output_tokens: int, first_byte_s: float) -> Generation:
         """One request, asked again shortly when Ollama is busy. Raises Stopped when cancelled meanwhile."""
         body = self.body(prompt, num_ctx, output_tokens)
-        for wait_s in (*BUSY_WAITS_S, None):
-            limits = StreamLimits(
-                first_byte_s, self.offer.stall_timeout_s, self.deadline, output_tokens + CHUNKS_BEYOND_ASKED
-            )
-            generation = self.ollama.generate(body, limits, self.cancel, self.progress.stream_begins)
-            self.check()
-            if wait_s is None or generation.error is None or generation.error.kind != "server_busy":
-                break
-            self.pause(wait_s)
+        limits = self.limits(first_byte_s, output_tokens)
+        generation = self.patiently(
+            lambda: self.ollama.generate(body, limits, self.cancel, self.progress.stream_begins)
+        )
         self.pace.learn(generation.raw, generation.chunks)
+        return generation
+
+    def patiently(self, ask: Callable[[], Generation]) -> Generation:
+        """The answer, asked for again shortly when Ollama is busy. Raises Stopped when cancelled meanwhile."""
+        for wait_s in BUSY_WAITS_S:
+            generation = ask()
+            self.check()
+            if generation.error is None or generation.error.kind != "server_busy":
+                return generation
+            self.pause(wait_s)
+        generation = ask()
+        self.check()
         return generation
 
     def measure(self, spec: CellSpec, index: int, warmup: bool, target_tokens: int, may_load: bool = False) -> Sample:

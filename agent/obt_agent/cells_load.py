@@ -1,6 +1,7 @@
 """The load cell: how long the model takes from nothing to ready, its weights still in the page cache.
 
-Each sample unloads the model, waits until `/api/ps` no longer lists it and memory has settled, then asks for one token.
+Each sample unloads the model, waits until `/api/ps` no longer lists it and memory has settled, then asks for one token
+(a model that only embeds: for one vector).
 The number is that answer's `load_duration`. Afterwards the model is loaded, as the other cells need it.
 """
 
@@ -11,6 +12,7 @@ import time
 from typing import Optional
 
 from .cells_bench import Bench
+from .cells_embed import embed_sample
 from .contract import CellSpec, HostReading, Sample, SampleError
 from .ollama import OllamaError
 
@@ -27,10 +29,17 @@ def take_load(bench: Bench, spec: CellSpec, index: int, warmup: bool) -> list[Sa
     """One load. A model that would not go, or an Ollama that would not say, makes a failed sample."""
     problem = unload(bench)
     settle(bench)
-    sample = bench.measure(spec, index, warmup, target_tokens=0, may_load=True)
+    sample = load_sample(bench, spec, index, warmup)
     if problem is not None and sample.error is None:
         sample = dataclasses.replace(sample, error=problem)
     return [sample]
+
+
+def load_sample(bench: Bench, spec: CellSpec, index: int, warmup: bool) -> Sample:
+    """The request that loads: for one token, or for one text's vector where the model has no tokens to give."""
+    if bench.only_embeds:
+        return embed_sample(bench, spec, index, warmup, target_tokens=0, batch=1, may_load=True)
+    return bench.measure(spec, index, warmup, target_tokens=0, may_load=True)
 
 
 def unload(bench: Bench) -> Optional[SampleError]:

@@ -44,6 +44,7 @@ from .results import (
     SampleError,
     Series,
     ServerSettings,
+    Surroundings,
     Telemetry,
     Timing,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "SampleError",
     "Series",
     "ServerSettings",
+    "Surroundings",
     "SyncRequest",
     "SyncResponse",
     "Telemetry",

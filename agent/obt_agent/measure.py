@@ -4,18 +4,20 @@
 `Released` only when the agent is to shut down and stopped it between two samples.
 
 Order of a job: look at the model (still there? the same? local? able?), then per context length a short request that
-loads it and shows how its tokeniser counts, then the cells.
+loads it; the first time also how its tokeniser counts and how fast it is, from which follows what the budget has time
+for. Then the cells, those of one context length together; the result has them in the order they ran.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import platform
+from collections.abc import Sequence
 from typing import Optional
 
 from . import __version__
 from .cancel import Cancel, Released
-from .cells import in_order, why_not
+from .cells import as_run, in_order, only_embeds, why_not
 from .cells_bench import Bench, Recorder, bare_digest
 from .contract import (
     CellRun,
@@ -26,17 +28,19 @@ from .contract import (
     OllamaState,
     ResultBody,
     RunEnvironment,
-    SampleError,
     ServerSettings,
 )
 from .engines import engine_of
 from .measure_cell import CellRunner, Store
+from .measure_idle import measure_idle
 from .measure_memory import make_room, say_goodbye
-from .measure_outcome import JobFailed, Stopped, failed_by, raise_if_fatal
+from .measure_outcome import JobFailed, Stopped, failed_by
 from .measure_pace import Pace
+from .measure_plan import obligatory, shed, slow_variant, why_slow
+from .measure_prepare import prepare
 from .measure_progress import Progress, Report
 from .ollama import OllamaClient, OllamaError, full_name, is_simulated
-from .prompts import PROBE_OUTPUT_TOKENS, SHORTEST_NONCE_CHARACTERS, probe_lengths, write_prompt
+from .rounds import rounds_of
 from .server_settings import read_server_settings
 from .validity import is_valid
 
@@ -76,6 +80,7 @@ class Job:
         self.hardware = hardware
         self.state = state
         self.runs: list[CellRun] = []
+        self.planned = [spec.name for spec in in_order(self.offer.cells)]
         self.model: Optional[InstalledModel] = None
         self.settings = ServerSettings()
         self.was_loaded = True
@@ -112,15 +117,24 @@ class Job:
         self.bench.check()
         self.model = self.look_at_model()
         self.bench.engine = engine_of(self.state.version, self.model.format)
+        self.bench.only_embeds = only_embeds(self.model)
         # After a restart of the agent the model is in memory because of this very job.
         self.was_loaded = make_room(self.bench) and not self.store.samples()
-        runners = self.plan(self.model)
-        prepared: Optional[int] = None
+        specs = self.able(self.model)
+        unfinished = [spec for spec in specs if not CellRunner(self.bench, spec, self.store).complete]
+        prepared = unfinished[0].num_ctx if unfinished else None
+        if prepared is not None:
+            self.prepare(prepared)
+            measure_idle(self.bench.recorder, self.bench.cancel, self.bench.elapsed_s, self.offer.budget_s)
+        runners = self.fit_budget([CellRunner(self.bench, spec, self.store) for spec in self.fit_speed(specs)])
+        always = obligatory([runner.spec for runner in runners])
         for position, runner in enumerate(runners):
             if not runner.complete and runner.spec.num_ctx != prepared:
                 self.prepare(runner.spec.num_ctx)
                 prepared = runner.spec.num_ctx
-            self.run_cell(runner, obligatory=position == 0)
+            later = [one for one in runners[position + 1 :] if one.spec.name in always]
+            runner.reserve_s = sum(one.expected().cut().seconds for one in later)
+            self.run_cell(runner, runner.spec.name in always)
         self.require_a_number()
 
     def look_at_model(self) -> InstalledModel:
@@ -158,42 +172,52 @@ class Job:
             )
             raise JobFailed("model_changed", message)
 
-    def plan(self, model: InstalledModel) -> list[CellRunner]:
+    def able(self, model: InstalledModel) -> list[CellSpec]:
         """The cells this model can do, in order; the others are skipped. Raises JobFailed when none is left."""
-        runners = []
+        specs = []
         for spec in in_order(self.offer.cells):
             reason = why_not(spec, model)
             if reason is None:
-                runners.append(self.planned(spec))
+                specs.append(as_run(spec, model))
             else:
                 self.skip(spec, reason)
-        if not runners:
+        if not specs:
             reason = self.runs[0].skipped if self.runs else None
             raise JobFailed("model_unsuitable", reason or "The job has no cells.")
-        return runners
+        return specs
 
-    def planned(self, spec: CellSpec) -> CellRunner:
-        """A cell's runner, with what it still needs told to the progress."""
-        runner = CellRunner(self.bench, spec, self.store)
-        missing = max(0, runner.repetitions - runner.valid_rounds())
-        self.bench.progress.already_done(len(runner.samples))
-        self.bench.progress.plan(spec, missing + spec.warmups if missing else 0)
-        return runner
+    def fit_speed(self, specs: Sequence[CellSpec]) -> list[CellSpec]:
+        """The cells with the short variants of a very slow model in place of its long ones."""
+        rate = self.bench.pace.decode_rate
+        begun = {sample.cell for sample in self.store.samples()}
+        fitting: dict[str, CellSpec] = {}
+        for spec in specs:
+            variant = None if spec.name in begun else slow_variant(spec, rate)
+            if variant is not None:
+                self.skip(spec, why_slow(variant, rate))
+                self.planned.insert(self.planned.index(spec.name) + 1, variant.name)
+            fitting.setdefault((variant or spec).name, variant or spec)
+        return list(fitting.values())
+
+    def fit_budget(self, runners: Sequence[CellRunner]) -> list[CellRunner]:
+        """The cells there is time for, by prediction; the others are skipped, unless they have samples already."""
+        expected = [runner.expected() for runner in runners if not runner.complete]
+        shedding = shed(expected, self.bench.budget_left_s(), self.bench.pace.load_s)
+        kept = []
+        for runner in runners:
+            reason = shedding.dropped.get(runner.spec.name)
+            if reason is not None and not runner.samples:
+                self.skip(runner.spec, reason)
+                continue
+            runner.cut(shedding.cut)
+            kept.append(runner)
+            self.bench.progress.already_done(len(rounds_of(runner.samples, runner.spec)))
+            self.bench.progress.plan(runner.spec, runner.missing + runner.spec.warmups if runner.missing else 0)
+        return kept
 
     def prepare(self, num_ctx: int) -> None:
-        """Load the model with this context length, and learn how it counts tokens if that is not known yet."""
-        lengths = [SHORTEST_NONCE_CHARACTERS] if self.bench.calibration.known else probe_lengths(num_ctx)
-        for characters in lengths:
-            if self.bench.cancel.finishing:
-                raise Released
-            text = write_prompt(characters).text
-            output = 1 if characters == lengths[0] else PROBE_OUTPUT_TOKENS
-            generation = self.bench.send(text, num_ctx, output, self.offer.load_timeout_s)
-            if generation.error is not None:
-                raise_if_fatal(SampleError(generation.error.kind, generation.error.message))
-                if generation.error.kind != "not_done":
-                    raise failed_by(generation.error)
-            self.bench.calibration.observe(len(text), generation.raw.prompt_eval_count)
+        """Load the model with this context length, and read what its runner's command line shows."""
+        prepare(self.bench, num_ctx)
         self.settings = read_server_settings(self.bench.ollama.url, self.offer.digest)
 
     def run_cell(self, runner: CellRunner, obligatory: bool) -> None:
@@ -225,13 +249,14 @@ class Job:
             raise JobFailed("no_valid_samples", f"Not one sample of this job counts: {reason}")
 
     def all_cells(self) -> list[CellRun]:
-        """The cells in the order they ran, then those not reached, with what was measured of them before a restart."""
+        """The cells in the order they ran, those not run or not reached where their turn would have been."""
         seen = {run.spec.name for run in self.runs}
-        missed = [spec for spec in in_order(self.offer.cells) if spec.name not in seen]
-        return [*self.runs, *(self.not_reached(spec) for spec in missed)]
+        missed = [self.not_reached(spec) for spec in self.offer.cells if spec.name not in seen]
+        return sorted([*self.runs, *missed], key=lambda run: self.planned.index(run.spec.name))
 
     def not_reached(self, spec: CellSpec) -> CellRun:
         """A cell without a turn in this run; samples from before a restart are still its own."""
+        spec = as_run(spec, self.model) if self.model else spec
         samples = CellRunner(self.bench, spec, self.store).samples
         if samples:
             return CellRun(spec=spec, samples=samples, stopped=NOT_REACHED)

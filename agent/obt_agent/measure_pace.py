@@ -38,6 +38,21 @@ class Pace:
         if raw.load_duration is not None:
             self._load_s = max(self._load_s or 0.0, raw.load_duration / NS_PER_S)
 
+    def learn_embedding(self, tokens: Optional[int], seconds: float) -> None:
+        """Take the speed out of an answer that is timed only as a whole."""
+        if tokens and seconds and (tokens >= TELLING_PROMPT_TOKENS or self._prefill_s_per_token is None):
+            self._prefill_s_per_token = seconds / tokens
+
+    @property
+    def decode_rate(self) -> Optional[float]:
+        """Tokens per second of the last single answer."""
+        return 1 / self._decode_s_per_token if self._decode_s_per_token else None
+
+    @property
+    def load_s(self) -> float:
+        """The longest load seen, 0 before the first."""
+        return self._load_s or 0.0
+
     def took(self, cell: str, seconds: float, first_token_ns: Optional[int] = None) -> None:
         """Note how long one sample of a cell took in all, and its wait for the first token."""
         self._by_cell[cell] = seconds
@@ -61,7 +76,7 @@ class Pace:
             return None if self._load_s is None else self._load_s + LOAD_PROCEDURE_S
         if self._prefill_s_per_token is None:
             return None
-        prompt_s = (spec.depth + spec.prompt_tokens) * self._prefill_s_per_token
+        prompt_s = (spec.depth + spec.prompt_tokens) * spec.batch * self._prefill_s_per_token
         output = max(0, spec.output_tokens - 1)
         if output and self._decode_s_per_token is None:
             return None

@@ -9,12 +9,12 @@ import threading
 import time
 from typing import Any, Callable, Optional, Protocol
 
-from .contract import CellSpec, HostReading, Sample
+from .contract import CellSpec, HostReading
 from .engines import Engine
 from .measure_pace import Pace
-from .metrics import HEADLINE, NS_PER_S, TOKENS_PER_S, derive
+from .metrics import HEADLINE, NS_PER_S, TOKENS_PER_S
+from .rounds import Round, round_metrics
 from .stream import Generation
-from .validity import is_valid
 
 LIVE_INTERVAL_S = 1.0
 # Before so many chunks a rate would be noise.
@@ -56,12 +56,12 @@ class Progress:
             self._ticker.join()
 
     def plan(self, spec: CellSpec, samples: int) -> None:
-        """How many samples, warm-ups included, this cell still needs."""
+        """How many rounds, warm-ups included, this cell still needs; a round counts as one sample."""
         self._specs[spec.name] = spec
         self._left[spec.name] = max(0, samples)
 
     def already_done(self, samples: int) -> None:
-        """Samples that were measured before a restart."""
+        """Rounds that were measured before a restart."""
         self._done += samples
 
     def cell(self, spec: CellSpec) -> None:
@@ -81,23 +81,22 @@ class Progress:
         """A request was sent; its result grows while chunks arrive."""
         self._stream = generation
 
-    def sample(self, spec: CellSpec, sample: Sample, engine: Engine) -> None:
-        """A judged sample ended."""
+    def round_ended(self, spec: CellSpec, one: Round, engine: Engine) -> None:
+        """A judged round ended."""
         self._stream = None
         self._done += 1
-        valid = is_valid(sample)
-        if valid or sample.warmup:
+        if one.valid or one.warmup:
             self._left[spec.name] = max(0, self._left.get(spec.name, 0) - 1)
         name = HEADLINE[spec.kind]
-        metric = derive(sample, spec, engine).get(name)
+        metric = round_metrics(one, spec, engine).get(name)
         self._tell(
             "sample",
             cell=spec.name,
-            index=sample.index,
+            index=one.index,
             of=spec.repetitions,
-            warmup=sample.warmup,
-            valid=None if sample.warmup else valid,
-            flags=sample.flags,
+            warmup=one.warmup,
+            valid=None if one.warmup else one.valid,
+            flags=one.flags,
             metric=name if metric is not None else None,
             value=metric.value if metric is not None else None,
             unit=metric.unit if metric is not None else None,

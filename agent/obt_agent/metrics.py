@@ -26,6 +26,8 @@ SECONDS = "s"
 PERCENT = "%"
 JOULES_PER_TOKEN = "J/tok"  # noqa: S105 (a unit)
 REQUESTS_PER_S = "req/s"
+ITEMS_PER_S = "items/s"
+REQUESTS = "req"
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,16 @@ FORMULAS: dict[str, str] = {
     "decode_rate": "(eval_count − 1) ÷ eval_duration (eval_count ÷ eval_duration on MLX)",
     "load_time": "load_duration of the first request after an unload, page cache warm; resolution about 0.25 s",
     "output_throughput": "Σ output tokens ÷ makespan of the concurrent requests",
+    "observed_parallelism": "most requests of the round that were receiving tokens at the same moment",
+    "ttft_spread": "longest − shortest TTFT of the round's requests",
+    "queueing": "total_duration − load_duration − prompt_eval_duration − eval_duration: an estimate of the waiting",
+    "item_rate": "texts in the request ÷ (answer complete − request start)",
+    "input_token_rate": "prompt_eval_count ÷ (answer complete − request start)",
     "goodput": "requests that met every stated limit ÷ duration",
-    "energy_per_output_token": "energy over the decode phase ÷ output tokens",
+    "energy_per_output_token": "energy of all GPUs from the first to the last token ÷ output tokens",
+    "energy_per_output_token_net": "(that energy − idle power before the first cell × its seconds) ÷ output tokens",
+    "energy_per_prompt_token": "energy of all GPUs from loaded to the first token ÷ (prompt_eval_count − cached)",
+    "energy_per_prompt_token_net": "(that energy − idle power × its seconds) ÷ (prompt_eval_count − cached)",
     "gpu_share": "size_vram ÷ size",
 }
 
@@ -59,7 +69,7 @@ HEADLINE: dict[str, str] = {
     "decode": "decode_rate",
     "chat": "ttft",
     "concurrency": "output_throughput",
-    "embed": "e2e_latency",
+    "embed": "item_rate",
 }
 
 # What one sample of each kind publishes. A prefill cell asks for one token and so has no decode rate; a load cell's
@@ -69,8 +79,8 @@ APPLICABLE: dict[str, tuple[str, ...]] = {
     "prefill": ("prefill_rate", "ttft", "e2e_latency", "gpu_share"),
     "decode": ("decode_rate", "itl", "icl", "e2e_latency", "gpu_share"),
     "chat": ("ttft", "ttfo", "itl", "icl", "e2e_latency", "decode_rate", "prefill_rate", "gpu_share"),
-    "concurrency": ("ttft", "ttfo", "itl", "icl", "e2e_latency", "decode_rate", "gpu_share"),
-    "embed": ("e2e_latency", "gpu_share"),
+    "concurrency": ("ttft", "ttfo", "itl", "icl", "e2e_latency", "queueing", "decode_rate", "gpu_share"),
+    "embed": ("item_rate", "input_token_rate", "e2e_latency", "gpu_share"),
 }
 
 
@@ -165,6 +175,27 @@ def goodput(met_every_limit: Sequence[bool], duration_ns: Optional[int]) -> Metr
     return Metric(sum(met_every_limit) / duration_ns * NS_PER_S, REQUESTS_PER_S)
 
 
+def queueing(raw: RawCounters) -> Metric:
+    """Estimated wait inside a loaded model in ms: what Ollama's total has beyond load, prompt and decoding.
+
+    No field of Ollama's holds it. The first token's own sampling and Ollama's overhead are in it too.
+    """
+    parts = (raw.total_duration, raw.load_duration, raw.prompt_eval_duration, raw.eval_duration)
+    total, load, prompt, decode = parts
+    if total is None or load is None or prompt is None or decode is None:
+        return Metric(None, MILLISECONDS, "Ollama did not send all durations")
+    return Metric(max(0, total - load - prompt - decode) / NS_PER_MS, MILLISECONDS)
+
+
+def per_second(count: Optional[int], duration_ns: Optional[int], unit: str) -> Metric:
+    """`count` of something per second of the agent's own clock, for answers that Ollama times only as a whole."""
+    if not duration_ns or duration_ns < 0:
+        return Metric(None, unit, "the answer did not arrive")
+    if not count:
+        return Metric(None, unit, "Ollama did not count them")
+    return Metric(count / duration_ns * NS_PER_S, unit)
+
+
 def gpu_share(size_bytes: Optional[int], size_vram_bytes: Optional[int]) -> Metric:
     """Percent of the model in GPU memory: size_vram / size of `/api/ps`. 0 is a model wholly in main memory."""
     if not size_bytes or size_vram_bytes is None:
@@ -188,10 +219,9 @@ def derive(
 ) -> dict[str, Metric]:
     """Every metric that applies to this sample's kind of cell, with a reason where it has no value.
 
-    `count_is_uncached`: see `engines.counts_uncached_only`. Round metrics (output_throughput, goodput) need all
-    requests of a round and have functions of their own.
+    `count_is_uncached`: see `engines.counts_uncached_only`. Metrics of a whole round are in `rounds.py`.
     """
-    sources = _Sources(sample.raw, sample.timing, sample.placement, engine, count_is_uncached)
+    sources = _Sources(sample.raw, sample.timing, sample.placement, engine, count_is_uncached, spec.batch)
     return {name: _FROM_SAMPLE[name](sources) for name in APPLICABLE[spec.kind]}
 
 
@@ -202,6 +232,7 @@ class _Sources:
     placement: Optional[Placement]
     engine: Engine
     count_is_uncached: bool
+    batch: int
 
     @property
     def cached(self) -> Optional[int]:
@@ -221,6 +252,9 @@ _FROM_SAMPLE: dict[str, Callable[[_Sources], Metric]] = {
     "decode_rate": lambda s: decode_rate(s.raw.eval_count, s.raw.eval_duration, s.engine),
     "prefill_rate": lambda s: prefill_rate(s.raw.prompt_eval_count, s.raw.prompt_eval_duration, s.cached),
     "load_time": lambda s: load_time(s.raw.load_duration),
+    "queueing": lambda s: queueing(s.raw),
+    "item_rate": lambda s: per_second(s.batch, s.timing.e2e_ns, ITEMS_PER_S),
+    "input_token_rate": lambda s: per_second(s.raw.prompt_eval_count, s.timing.e2e_ns, TOKENS_PER_S),
     "gpu_share": lambda s: _gpu_share_of(s.placement),
 }
 

@@ -15,6 +15,7 @@ import requests
 
 from .cancel import Cancel
 from .contract import InstalledModel, LoadedModel
+from .ollama_embed import EmbedCall
 from .ollama_errors import OllamaError, refusal
 from .stream import CONNECT_TIMEOUT_S, Generation, Stream, StreamLimits, unreachable
 from .wire import MAX_INT, WireError, dumps, loads
@@ -75,6 +76,11 @@ class OllamaClient:
         """The models in memory now, by `/api/ps`."""
         return [_loaded(row) for row in self._rows("/api/ps", MAX_LOADED)]
 
+    def expiries(self) -> dict[str, str]:
+        """When each loaded model will be unloaded, as Ollama writes it (RFC 3339), by digest."""
+        rows = self._rows("/api/ps", MAX_LOADED)
+        return {_digest(row): row["expires_at"] for row in rows if _text(row.get("expires_at"), 60)}
+
     def unload(self, model: str) -> None:
         """Ask Ollama to drop the model. It answers at once; `ps` still lists the model for an instant."""
         self._call("POST", "/api/generate", {"model": model, "prompt": "", "keep_alive": 0, "stream": False}, model)
@@ -88,6 +94,10 @@ class OllamaClient:
     ) -> Generation:
         """`/api/generate`, streamed. Never raises for what Ollama does: look at `error` and `cancelled`."""
         return Stream(self.address, dumps(body), limits, str(body.get("model"))).run(cancel, on_start)
+
+    def embed(self, body: dict[str, Any], limits: StreamLimits, cancel: Optional[Cancel] = None) -> Generation:
+        """`/api/embed`: one vector for each text of `input`. Never raises; the vectors are checked and not kept."""
+        return EmbedCall(self.address, body, limits).run(cancel)
 
     def _rows(self, path: str, most: int) -> list[dict[str, Any]]:
         rows = self._call("GET", path).get("models")

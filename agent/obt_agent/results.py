@@ -62,6 +62,19 @@ class SampleError:
 
 
 @dataclass(frozen=True)
+class Surroundings:
+    """What went on around one request, as far as the agent could see it. Null: it could not be seen."""
+
+    server_version: Optional[str] = optional(max_length=60)
+    server_process: Optional[str] = optional(max_length=60)  # Ollama's process: "<pid>@<when it began>"
+    clock_step_s: Optional[float] = None  # how far the wall clock moved against the monotonic one
+    telemetry_gap_s: Optional[float] = optional(min=0)  # longest time without a reading of the machine
+    telemetry_interval_s: Optional[float] = optional(min=0)  # what it should have been
+    throttle: Optional[list[str]] = optional(max_items=64)  # "gpu_0.hw_thermal_slowdown", "cpu.thermal", …
+    expiry_off_s: Optional[float] = None  # when Ollama will unload the model − when this request asked for it
+
+
+@dataclass(frozen=True)
 class Sample:
     """One request. `flags` are the gates it failed (validity.py); a sample with any flag is kept and not counted."""
 
@@ -76,6 +89,7 @@ class Sample:
     flags: list[str] = many(max_items=32)
     error: Optional[SampleError] = None
     slot: Optional[int] = optional(min=0)  # which of the concurrent requests of round `index`
+    surroundings: Optional[Surroundings] = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +107,7 @@ class Phase:
     """A stretch of telemetry: seconds since the job began."""
 
     cell: str
-    kind: Literal["load", "warmup", "sample"]
+    kind: Literal["load", "warmup", "sample", "idle"]  # idle: loaded, and nothing asked, before the first cell
     start_s: float = field(metadata={"min": 0})
     end_s: float = field(metadata={"min": 0})
     index: Optional[int] = optional(min=0)

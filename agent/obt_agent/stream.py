@@ -70,6 +70,8 @@ class StreamLimits:
 class Stream:
     """One POST whose answer is a stream of JSON lines. Use once: `run` always returns a Generation, never raises."""
 
+    path = "/api/generate"
+
     def __init__(self, address: SplitResult, body: bytes, limits: StreamLimits, model: Optional[str] = None) -> None:
         self.address = address
         self.body = body
@@ -121,7 +123,7 @@ class Stream:
             on_start(result)
         try:
             headers = {"Content-Type": "application/json", "Accept": "application/x-ndjson"}
-            self._connection.request("POST", _path(self.address, "/api/generate"), self.body, headers)
+            self._connection.request("POST", _path(self.address, self.path), self.body, headers)
             response = self._connection.getresponse()
             self._read(response)
         except (socket.timeout, TimeoutError):

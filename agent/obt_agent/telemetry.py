@@ -12,8 +12,9 @@ import math
 import threading
 import time
 from array import array
+from collections import deque
 from collections.abc import Sequence
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from .contract import TELEMETRY_INTERVAL_MS
 from .machine import HostReading
@@ -25,10 +26,19 @@ MAX_POINTS = 16_000
 MAX_PHASES = 20_000
 MAX_SERIES = 300
 GAP_INTERVALS = 2.5  # a distance of more intervals than this is a gap
+MAX_MOMENTS = 9000  # half an hour at 200 ms: the longest sample whose stretch is known from its beginning
 JOIN_TIMEOUT_S = 2.0
 _NOTHING = float("nan")  # inside arrays only; None on the wire
 
 log = logging.getLogger(__name__)
+
+
+class Stretch(NamedTuple):
+    """What the recording says about a piece of time. `longest_gap_s`: the longest time in it without a reading."""
+
+    throttle: list[str]
+    longest_gap_s: float
+    interval_s: float
 
 
 class Recorder:
@@ -52,6 +62,7 @@ class Recorder:
         self._series: dict[str, array[float]] = {}
         self._missing: dict[str, str] = dict(missing or {})
         self._phases: list[Phase] = []
+        self._moments: deque[tuple[float, tuple[str, ...]]] = deque(maxlen=MAX_MOMENTS)
         self._max_points = max_points
         self._ended = threading.Event()
         self._thread: Optional[threading.Thread] = None
@@ -78,6 +89,18 @@ class Recorder:
         with self._lock:
             if len(self._phases) < MAX_PHASES:
                 self._phases.append(Phase(cell, kind, max(0.0, start_s), max(0.0, end_s), index))  # type: ignore[arg-type]
+
+    def stretch(self, start_s: float, end_s: float) -> Optional[Stretch]:
+        """What was seen from `start_s` to `end_s`, seconds since `t0`; None when nothing is recorded."""
+        if self._thread is None:
+            return None
+        with self._lock:
+            moments = [moment for moment in self._moments if start_s <= moment[0] <= end_s]
+            forgotten = self._moments[0][0] if len(self._moments) == MAX_MOMENTS else start_s
+            interval_s = self.interval_ms / 1000
+        times = [max(start_s, forgotten), *(t_s for t_s, _ in moments), end_s]
+        throttle = dict.fromkeys(name for _, names in moments for name in names)
+        return Stretch(list(throttle), max(b - a for a, b in zip(times, times[1:])), interval_s)
 
     def stop(self) -> Telemetry:
         """End the recording and return all of it."""
@@ -108,6 +131,7 @@ class Recorder:
         now = time.perf_counter()
         fresh = self._read(now)
         with self._lock:
+            self._moments.append((max(0.0, now - self._t0), tuple(fresh.throttles())))
             self._append(max(0.0, now - self._t0), fresh.values)
             thin = len(self._times) >= self._max_points or len(self._times) * len(self._series) >= MAX_VALUES
             if thin:

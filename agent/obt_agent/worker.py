@@ -16,6 +16,8 @@ from .inventory import Inventory
 from .link import Link
 from .machine import HostReading
 from .ollama import OllamaClient
+from .probes.ollama import OllamaProbe
+from .processes import find_server
 from .progress import Reporter
 from .results import CellRun, JobError
 from .spool import ACCEPTED, FINISHED, RUNNING, Held, JobStore, Spool
@@ -156,7 +158,8 @@ class Worker:
     def _run_job(self, held: Held) -> None:
         offer, t0 = held.offer, time.perf_counter() - held.elapsed_s
         state, machine = self._watch.state, self._inventory.machine
-        recorder = Recorder(machine.probes, of_this_machine=state.local, missing=machine.missing)
+        own = OllamaProbe(lambda: find_server(self._watch.url))
+        recorder = Recorder([*machine.probes, own], of_this_machine=state.local, missing=machine.missing)
         running = Running(offer, Cancel(), recorder, t0)
         reporter = Reporter(offer, self._spool, self._link, running.cancel, t0, recorder.latest)
         self._begin(running)

@@ -66,7 +66,8 @@ class Runner:
     @property
     def expires_in_s(self) -> float:
         """Seconds until it is unloaded, from now."""
-        left = self.keep_alive_s if self.users else self.idle_until_s - time.monotonic()
+        # While it is used, Ollama goes on showing the time that the request before had set.
+        left = self.idle_until_s - time.monotonic() if self.idle_until_s else self.keep_alive_s
         return min(left, FAR_FUTURE_S)
 
     def is_leaving(self, now_s: float) -> bool:

@@ -57,7 +57,9 @@ def test_a_model_that_says_nothing_about_itself_is_given_the_benefit_of_the_doub
         (PP512, dataclasses.replace(MODEL, capabilities=["embedding"]), "does not offer completion"),
         (PP512, dataclasses.replace(MODEL, context_length=2048), "needs a context of 4096 tokens"),
         (dataclasses.replace(TG128, depth=4000), MODEL, "have 4160 tokens"),
-        (dataclasses.replace(PP512, kind="embed"), MODEL, "of the kind embed"),
+        (dataclasses.replace(PP512, kind="dream"), MODEL, "of the kind dream"),
+        (dataclasses.replace(PP512, kind="embed"), MODEL, "does not offer embedding"),
+        (LOAD, dataclasses.replace(MODEL, capabilities=["vision"]), "does not offer completion or embedding"),
     ],
 )
 def test_a_cell_that_cannot_be_has_a_sentence(spec: CellSpec, model: InstalledModel, words: str) -> None:

@@ -186,5 +186,5 @@ def test_a_job_far_beyond_its_budget_is_timed_out_within_a_stream(simulator: Sim
     (sample,) = samples_of(result, "endless")
     assert sample.flags == ["error", "not_done"]
     assert len(sample.timing.chunk_ns) > 10
-    assert result.cells[1].skipped == "The job ended before this cell."
+    assert (result.cells[1].skipped or "").startswith("skipped: budget")
     assert 3.0 <= time.monotonic() - begun < 6.0

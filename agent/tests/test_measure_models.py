@@ -69,14 +69,15 @@ def test_cells_that_cannot_be_are_skipped_with_a_sentence_and_the_others_run(
 ) -> None:
     too_long = dataclasses.replace(PP64, name="long", num_ctx=16_384)
     too_full = dataclasses.replace(PP64, name="full", prompt_tokens=2048)
-    unknown = dataclasses.replace(PP64, name="c2", kind="concurrency", concurrency=2)
+    unknown = dataclasses.replace(PP64, name="dream", kind="dream")
     job = world(simulator, tmp_path, too_long, too_full, unknown, TG16)
     result = job.run()
     skipped = {run.spec.name: run.skipped for run in result.cells}
     assert result.outcome == "succeeded"
     assert skipped["long"] == "The cell needs a context of 16384 tokens; the model has 8192."
     assert skipped["full"] == "Prompt and answer together have 2049 tokens, more than the context of 2048."
-    assert "cannot measure cells of the kind concurrency" in (skipped["c2"] or "")
+    assert "cannot measure cells of the kind dream" in (skipped["dream"] or "")
+    assert [run.spec.name for run in result.cells] == ["long", "full", "dream", "tg16"]
     assert skipped["tg16"] is None
     assert len(job.of("note")) == 3
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from agent.obt_agent.contract import CellSpec, ResultBody
 from agent.obt_agent.metrics import HEADLINE, derive
 from agent.obt_agent.ollama import OllamaClient
+from agent.obt_agent.rounds import round_metrics, rounds_of
 from agent.obt_agent.statistics import summarise
 from agent.obt_agent.validity import is_valid
 from agent.real_ollama.fixtures import REAL_OLLAMA_MARKS, StartRealOllama
-from agent.real_ollama.models import NEVER_STOPS, STOPS_EARLY
+from agent.real_ollama.models import EMBEDS, NEVER_STOPS, STOPS_EARLY
 
 from .measuring import LOAD, PP64, TG16, World, samples_of
 
@@ -127,3 +129,46 @@ def test_the_model_is_gone_from_memory_after_the_job(real_ollama: str, tmp_path:
     result = World(real_ollama, "obt-tiny:latest", [TG16], tmp_path).run()
     assert result.outcome == "succeeded"
     assert "obt-tiny:latest" not in [model.name for model in OllamaClient(real_ollama).ps()]
+
+
+# -- the suite's other kinds -------------------------------------------------------------------------------------
+
+DEEP = dataclasses.replace(TG16, name="tg16@1024", prompt_tokens=0, depth=1024)
+C4 = dataclasses.replace(TG64, name="c4", kind="concurrency", prompt_tokens=128, repetitions=3, concurrency=4)
+VECTORS = CellSpec("embed256x8", "embed", 3, 1, prompt_tokens=256, output_tokens=0, num_ctx=512, batch=8)
+
+
+def rounds(result: ResultBody, spec: CellSpec) -> list[dict[str, float | None]]:
+    """The metrics of each round of a cell, all of which count."""
+    (run,) = [run for run in result.cells if run.spec.name == spec.name]
+    found = [one for one in rounds_of(run.samples, run.spec) if not one.warmup]
+    assert [one.valid for one in found] == [True] * spec.repetitions
+    return [{name: metric.value for name, metric in round_metrics(one, run.spec).items()} for one in found]
+
+
+def test_decoding_at_a_depth_has_that_many_tokens_before_it(real_ollama: str, tmp_path: Path) -> None:
+    result = World(real_ollama, "obt-tiny:latest", [DEEP], tmp_path).run()
+    assert all(abs((sample.raw.prompt_eval_count or 0) - 1024) <= 20 for sample in samples_of(result, DEEP.name))
+    assert all((one["decode_rate"] or 0) > 0 for one in rounds(result, DEEP))
+
+
+@pytest.mark.parametrize(("num_parallel", "least", "most"), [("1", 1, 1), ("4", 3, 4)])
+def test_the_parallelism_that_is_observed_is_ollamas_own(
+    start_real_ollama: StartRealOllama, tmp_path: Path, num_parallel: str, least: int, most: int
+) -> None:
+    ollama = start_real_ollama(models=[NEVER_STOPS], environment={"OLLAMA_NUM_PARALLEL": num_parallel})
+    result = World(ollama.url, NEVER_STOPS.name, [C4], tmp_path).run()
+    for one in rounds(result, C4):
+        assert least <= (one["observed_parallelism"] or 0) <= most
+        assert (one["ttft_spread"] or 0) > 0
+        assert (one["output_throughput"] or 0) > 0
+
+
+def test_an_embedding_model_loads_and_embeds(real_ollama: str, tmp_path: Path) -> None:
+    load = dataclasses.replace(SHORT_LOAD, num_ctx=512)
+    result = World(real_ollama, EMBEDS.name, [load, VECTORS], tmp_path).run()
+    assert (result.outcome, result.error) == ("succeeded", None)
+    assert all((one["load_time"] or 0) > 0 for one in rounds(result, load))
+    for one in rounds(result, VECTORS):
+        assert (one["input_token_rate"] or 0) == pytest.approx(256 * (one["item_rate"] or 0), rel=0.02)
+    assert EMBEDS.name not in [model.name for model in OllamaClient(real_ollama).ps()]
