@@ -4,9 +4,11 @@ The formulas and gates are the agent's own modules (`metrics`, `validity`, `stat
 two ways. A summary's cell is
 
     {cell, kind, n, planned, valid, flags: {flag: count}, skipped, stopped, warmups, left_out,
-     metrics: {name: {median, low, high, interval, coverage, iqr, cv, minimum, maximum, n, unit}}}
+     metrics: {name: {median, low, high, interval, coverage, iqr, cv, minimum, maximum, n, unit, note (energy only)}}}
 
-where `metrics` holds only what has a number; `missing` holds the reasons of the others by name.
+where `n`, `planned`, `warmups` and `left_out` count rounds: a round is one request, or the several of a concurrency
+cell that ran together, and one value of each metric. `flags` counts requests. A cell that a short budget left at three
+rounds is valid with three. `metrics` holds only what has a number; `missing` holds the reasons of the others by name.
 """
 
 from collections import Counter
@@ -14,21 +16,27 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from agent.obt_agent import engines, metrics, validity
-from agent.obt_agent.contract import CellRun, CellSpec, RunEnvironment, Sample
+from agent.obt_agent import energy, engines, metrics, rounds, validity
+from agent.obt_agent.contract import CellRun, CellSpec, RunEnvironment, Sample, Telemetry
+from agent.obt_agent.rounds import Round
 from agent.obt_agent.statistics import summarise
 
 
-def cells(runs: Sequence[CellRun], environment: RunEnvironment | None = None) -> list[dict[str, Any]]:
-    """The summary of every cell, in the order they were run."""
-    return [_cell(run, environment) for run in runs]
+def cells(
+    runs: Sequence[CellRun], environment: RunEnvironment | None = None, telemetry: Telemetry | None = None
+) -> list[dict[str, Any]]:
+    """The summary of every cell, in the order they were run. Energy needs the telemetry; without, it is not named."""
+    meter = energy.Meter(telemetry) if telemetry is not None else None
+    return [_cell(run, environment, meter) for run in runs]
 
 
-def _cell(run: CellRun, environment: RunEnvironment | None) -> dict[str, Any]:
-    judged = validity.judge(run.samples, run.spec)
-    measured = [sample for sample in judged if not sample.warmup]
-    counted = [sample for sample in measured if validity.is_valid(sample)]
+def _cell(run: CellRun, environment: RunEnvironment | None, meter: energy.Meter | None) -> dict[str, Any]:
+    judged = rounds.rounds_of(validity.judge(run.samples, run.spec), run.spec)
+    measured = [one for one in judged if not one.warmup]
+    counted = [one for one in measured if one.valid]
     values, missing = _values(counted, run.spec, environment)
+    if meter is not None:
+        _add_energy(values, missing, [sample for one in counted for sample in one.samples], run.spec, meter)
     headline = metrics.HEADLINE[run.spec.kind]
     return {
         "cell": run.spec.name,
@@ -37,39 +45,68 @@ def _cell(run: CellRun, environment: RunEnvironment | None) -> dict[str, Any]:
         "n": len(counted),
         "warmups": len(judged) - len(measured),
         "left_out": len(measured) - len(counted),
-        "flags": dict(Counter(flag for sample in measured for flag in sample.flags)),
+        "flags": dict(Counter(flag for one in measured for sample in one.samples for flag in sample.flags)),
         "skipped": run.skipped,
         "stopped": run.stopped,
         "headline": headline,
         "metrics": values,
         "missing": missing,
-        "valid": headline in values and len(counted) >= run.spec.repetitions,
+        "valid": headline in values and len(counted) >= _needed(run),
     }
+
+
+def _needed(run: CellRun) -> int:
+    """Valid rounds without which a cell has no number."""
+    shed = (run.stopped or "").startswith("budget")
+    return min(rounds.FEWEST_ROUNDS, run.spec.repetitions) if shed else run.spec.repetitions
+
+
+def round_metrics(one: Round, spec: CellSpec, environment: RunEnvironment | None = None) -> dict[str, metrics.Metric]:
+    """Every metric of one round, by the engine that counted it."""
+    return rounds.round_metrics(one, spec, *_counting(environment))
 
 
 def sample_metrics(
     sample: Sample, spec: CellSpec, environment: RunEnvironment | None = None
 ) -> dict[str, metrics.Metric]:
     """Every metric of one sample, by the engine that counted it."""
+    return metrics.derive(sample, spec, *_counting(environment))
+
+
+def _counting(environment: RunEnvironment | None) -> tuple[engines.Engine, bool]:
+    """Who counted, and whether it left cached tokens out."""
     version = environment.ollama.version if environment else None
     engine = engines.engine_of(version, environment.model.format if environment else None)
-    return metrics.derive(sample, spec, engine, engines.counts_uncached_only(version))
+    return engine, engines.counts_uncached_only(version)
 
 
 def _values(
-    counted: Sequence[Sample], spec: CellSpec, environment: RunEnvironment | None
+    counted: Sequence[Round], spec: CellSpec, environment: RunEnvironment | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    each = [sample_metrics(sample, spec, environment) for sample in counted]
+    each = [round_metrics(one, spec, environment) for one in counted]
     values: dict[str, Any] = {}
     missing: dict[str, str] = {}
-    for name in metrics.APPLICABLE[spec.kind]:
-        found = [sample[name] for sample in each if name in sample]
+    for name in rounds.names_of(spec):
+        found = [one[name] for one in each if name in one]
         summary = summarise([metric.value for metric in found if metric.value is not None])
         if summary is not None:
             values[name] = {**asdict(summary), "unit": found[0].unit}
         else:
             missing[name] = next((m.reason for m in found if m.reason), None) or "no sample counted"
     return values, missing
+
+
+def _add_energy(
+    values: dict[str, Any], missing: dict[str, str], samples: Sequence[Sample], spec: CellSpec, meter: energy.Meter
+) -> None:
+    for name in energy.APPLICABLE.get(spec.kind, ()):
+        found = [energy.per_token(sample, meter, name) for sample in samples]
+        summary = summarise([metric.value for metric, _ in found if metric.value is not None])
+        if summary is not None:
+            note = energy.note_of([used for _, used in found])
+            values[name] = {**asdict(summary), "unit": metrics.JOULES_PER_TOKEN, "note": note}
+        else:
+            missing[name] = next((metric.reason for metric, _ in found if metric.reason), None) or "no sample counted"
 
 
 def all_valid(summaries: Sequence[dict[str, Any]]) -> bool:

@@ -89,12 +89,13 @@ class JobLive(Document):
 class Result(Document):
     """A job's outcome in numbers: the summary that lists read. Immutable once stored.
 
-    `cells`: [{cell, kind, n, metrics: {name: {median, low, high, …, unit}}, valid, flags, skipped, stopped}].
+    `cells`: [{cell, kind, n, metrics: {name: {median, low, high, …, unit}}, valid, flags, skipped, stopped,
+    conditions, comparison_key}]. `conditions` and keys: see benchmarks/conditions.py; None in a cell that was not run.
     """
 
     meta = {"collection": "results", "auto_create_index": False}
     id = StringField(primary_key=True)  # "<job>-<attempt>"
-    schema = IntField(default=1)
+    schema = IntField(default=2)
     number = IntField(required=True)  # grows with every result; lists are ordered and paged by it
     session = ObjectIdField(required=True)
     session_number = IntField()
@@ -117,6 +118,8 @@ class Result(Document):
     hardware_config = StringField()
     environment = DictField(default=None, null=True)
     placement = DictField(default=None, null=True)
+    conditions = DictField(default=None, null=True)
+    comparison_key = StringField()
     duration_s = FloatField()
     created_at = DateTimeField(default=now)
     cells = ListField(DictField())
@@ -136,12 +139,16 @@ class SampleBlock(Document):
 
 
 class TelemetrySeries(Document):
-    """The telemetry of one result: the wire type `Telemetry` as a dict."""
+    """The telemetry of one result: the wire type `Telemetry` as a dict, a long one downsampled.
+
+    `raw` is then the whole of it: the wire type as JSON, compressed by zlib. None when `content` is the whole.
+    """
 
     meta = {"collection": "telemetry", "auto_create_index": False}
     id = StringField(primary_key=True)  # the result
     schema = IntField(default=1)
     content = DictField()
+    raw = BinaryField()
 
 
 class LateResult(Document):

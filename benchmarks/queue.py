@@ -10,7 +10,7 @@ from datetime import datetime
 from bson import ObjectId
 
 from agent.obt_agent import contract, wire
-from agents.documents import Client
+from agents.documents import Client, ModelInstallation
 from benchmarks import lifecycle, retry, sessions, suites
 from benchmarks.documents import Job, Session
 from benchmarks.lifecycle import Actor, Overtaken, State
@@ -115,6 +115,8 @@ def offer_next(client: Client) -> contract.JobOffer | None:
 
 def _offer(job: Job) -> contract.JobOffer:
     session = Session.objects(id=job.session).first()
+    cells = [wire.decode(contract.CellSpec, cell) for cell in session.cells]
+    model = ModelInstallation.objects(client=job.client, name=job.model).first()
     return contract.JobOffer(
         job=str(job.id),
         attempt=job.attempt,
@@ -125,7 +127,7 @@ def _offer(job: Job) -> contract.JobOffer:
         suite=session.suite,
         budget=session.budget,
         budget_s=suites.BUDGETS_S[session.budget],
-        cells=[wire.decode(contract.CellSpec, cell) for cell in session.cells],
+        cells=suites.cells_for(cells, model) if model else cells,
     )
 
 

@@ -15,7 +15,7 @@ from mongoengine.errors import NotUniqueError
 from agent.obt_agent import contract, wire
 from agents import hardware
 from agents.documents import Client
-from benchmarks import derive, leases, lifecycle, numbers, retry, sessions
+from benchmarks import conditions, derive, leases, lifecycle, numbers, retry, sessions, telemetry
 from benchmarks.documents import Job, LateResult, Result, SampleBlock, Session, TelemetrySeries
 from benchmarks.lifecycle import Actor, Overtaken, State
 from obt_site.errors import Conflict, NotFound
@@ -77,16 +77,24 @@ def _write(client: Client, job: Job, body: contract.ResultBody, body_hash: str, 
         outcome=body.outcome,
         error=wire.encode(body.error),
         duration_s=body.duration_s,
-        cells=derive.cells(body.cells, body.environment),
+        cells=derive.cells(body.cells, body.environment, body.telemetry),
         **_environment(client, body.environment),
     )
     result.valid = derive.all_valid(result.cells)
     result.placement = derive.placement(body.cells)
+    _pin_conditions(result, body)
     try:
         result.save(force_insert=True)
     except NotUniqueError:  # the same body in two requests at a time
         return find(result_id)
     return result
+
+
+def _pin_conditions(result: Result, body: contract.ResultBody) -> None:
+    gear = wire.encode(body.environment.hardware) if body.environment else None
+    specs = {run.spec.name: wire.encode(run.spec) for run in body.cells if run.samples}
+    for name, value in conditions.stamp(result.to_mongo(), gear, specs).items():
+        setattr(result, name, value)
 
 
 def _write_bulk(result_id: str, body: contract.ResultBody) -> None:
@@ -101,7 +109,14 @@ def _write_bulk(result_id: str, body: contract.ResultBody) -> None:
                 samples=wire.encode(run.samples),
             ).save()
     if body.telemetry is not None:
-        TelemetrySeries(id=result_id, content=wire.encode(body.telemetry)).save()
+        _write_telemetry(result_id, body.telemetry)
+
+
+def _write_telemetry(result_id: str, recorded: contract.Telemetry) -> None:
+    """What pages and the API read, and beside it the whole where that is longer."""
+    small = telemetry.downsample(recorded)
+    raw = None if small is recorded else Binary(zlib.compress(wire.dumps(recorded)))
+    TelemetrySeries(id=result_id, content=wire.encode(small), raw=raw).save()
 
 
 def _environment(client: Client, environment: contract.RunEnvironment | None) -> dict[str, Any]:

@@ -65,7 +65,8 @@ def start(
 ) -> Session:
     """Queue one job per target. Raises Invalid with an error per field; nothing is written then."""
     plan = suites.plan(suite, budget, cells)
-    chosen = _check_targets(targets)
+    chosen = _check_targets(targets, plan)
+    measured = suites.used(plan.cells, [model for _, model in chosen])
     title = one_line(name or "") or _title(chosen)
     if len(title) > NAME_LENGTH or len(note or "") > NOTE_LENGTH:
         message = f"A name has at most {NAME_LENGTH} characters, a note {NOTE_LENGTH}."
@@ -76,7 +77,7 @@ def start(
         note=lines(note or "") or None,
         suite=suite,
         budget=budget,
-        cells=[wire.encode(cell) for cell in plan.cells],
+        cells=[wire.encode(cell) for cell in measured],
         created_by=by,
         counts={"queued": len(chosen)},
     )
@@ -108,7 +109,7 @@ def _title(chosen: Sequence[tuple[Client, ModelInstallation]]) -> str:
     return f"{what} on {where}"[:NAME_LENGTH]
 
 
-def _check_targets(targets: Sequence[Target]) -> list[tuple[Client, ModelInstallation]]:
+def _check_targets(targets: Sequence[Target], plan: suites.Plan) -> list[tuple[Client, ModelInstallation]]:
     most = settings.SESSION_JOBS_MAXIMUM
     if not targets or len(targets) > most:
         message = "Choose at least one model on one machine." if not targets else f"A session has at most {most} jobs."
@@ -118,7 +119,7 @@ def _check_targets(targets: Sequence[Target]) -> list[tuple[Client, ModelInstall
     problems: list[FieldError] = []
     for i, target in enumerate(targets):
         try:
-            chosen[target.client, target.model] = _resolve(clients.get(target.client), target, i)
+            chosen[target.client, target.model] = _resolve(clients.get(target.client), target, i, plan)
         except Invalid as error:
             problems += error.errors
     if problems:
@@ -131,7 +132,7 @@ def _clients(targets: Sequence[Target]) -> Sequence[Client]:
     return list(Client.objects(id__in=ids))
 
 
-def _resolve(client: Client | None, target: Target, i: int) -> tuple[Client, ModelInstallation]:
+def _resolve(client: Client | None, target: Target, i: int, plan: suites.Plan) -> tuple[Client, ModelInstallation]:
     if client is None:
         message = "There is no machine with this id; GET /api/v1/clients lists them."
         raise Invalid(message, [FieldError(f"targets.{i}.client", message)])
@@ -139,7 +140,7 @@ def _resolve(client: Client | None, target: Target, i: int) -> tuple[Client, Mod
     if model is None:
         message = f"{client.name} has no model “{target.model[:80]}”. Its models are listed on its page."
         raise Invalid(message, [FieldError(f"targets.{i}.model", message)])
-    unsuitable = suites.unsuitable(model)
+    unsuitable = suites.unsuitable(model) or suites.useless(plan.cells, model)
     if unsuitable:
         raise Invalid(unsuitable, [FieldError(f"targets.{i}.model", unsuitable)])
     return client, model

@@ -38,10 +38,10 @@ def test_a_model_leads_to_its_result_or_to_measuring_it(forge):
 
 
 def test_a_model_that_cannot_be_measured_says_why(forge):
-    models = [world.model("nomic-embed-text", capabilities=["embedding"])]
+    models = [world.model("sees:1b", capabilities=["vision"])]
     verbs.take_in(forge, world.sync_request(models=models, models_hash="other"))
 
-    assert "does not generate text" in words(signed_in().get(address(forge)))
+    assert "neither generates text nor embeds" in words(signed_in().get(address(forge)))
 
 
 def test_its_open_jobs_lead_to_their_session(forge):

@@ -61,6 +61,7 @@ class MetricShape(Shape):
     cv: float | None
     minimum: float
     maximum: float
+    note: str | None = Field(None, description="how it was measured, where that limits what it says (energy)")
 
 
 class CellShape(Shape):
@@ -79,6 +80,8 @@ class CellShape(Shape):
     flags: list[str]
     skipped: str | None
     stopped: str | None
+    conditions: dict[str, str] | None = Field(None, description="what this cell adds to the result's conditions")
+    comparison_key: str | None = None
 
 
 class PlacementShape(Shape):
@@ -114,6 +117,8 @@ class ResultShape(Shape):
     error: ErrorShape | None
     valid: bool
     placement: PlacementShape | None
+    conditions: dict[str, str] | None = Field(description="what is known of all that affects speed")
+    comparison_key: str | None = Field(description="their hash: equal keys, equal conditions")
     cells: list[CellShape]
 
 

@@ -35,6 +35,7 @@ class SampleShape(Shape):
 
     cell: str
     index: int = Field(description="in its cell, from 0; warm-ups are counted apart")
+    slot: int | None = Field(description="which of the concurrent requests of round `index`; null where there is one")
     warmup: bool
     valid: bool
     flags: list[str]
@@ -76,6 +77,7 @@ def shape(sample: contract.Sample, metrics: dict[str, Metric]) -> SampleShape:
     return SampleShape(
         cell=sample.cell,
         index=sample.index,
+        slot=sample.slot,
         warmup=sample.warmup,
         valid=validity.is_valid(sample),
         flags=sample.flags,

@@ -29,7 +29,7 @@ class TargetBody(Body):
 
 
 class SessionBody(Body):
-    """What to measure where. `cells` picks from or adds to the suite: load, ppN, tgN, chatN/M."""
+    """What to measure where. `cells` picks from or adds to the suite: load, ppN, tgN, tgN@D, chatN/M, cN, embedNxB."""
 
     targets: Annotated[list[TargetBody], Field(min_length=1, max_length=settings.SESSION_JOBS_MAXIMUM)]
     suite: Annotated[Line, StringConstraints(max_length=60)] = "standard"

@@ -20,11 +20,21 @@ METRIC_WORDS: dict[str, str] = {
     "e2e_latency": "E2E latency",
     "load_time": "Load time",
     "output_throughput": "Output throughput",
+    "observed_parallelism": "Observed parallelism",
+    "ttft_spread": "TTFT spread",
+    "queueing": "Queueing",
+    "item_rate": "Embedding",
+    "input_token_rate": "Embedded tokens",
     "goodput": "Goodput",
     "energy_per_output_token": "Energy per output token",
+    "energy_per_output_token_net": "Energy per output token, net of idle",
+    "energy_per_prompt_token": "Energy per prompt token",
+    "energy_per_prompt_token_net": "Energy per prompt token, net of idle",
     "gpu_share": "GPU share",
 }
-HIGHER_IS_BETTER = frozenset({"decode_rate", "prefill_rate", "output_throughput", "goodput", "gpu_share"})
+HIGHER_IS_BETTER = frozenset(
+    {"decode_rate", "prefill_rate", "output_throughput", "goodput", "gpu_share", "item_rate", "input_token_rate"}
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,7 @@ class Figure:
     n: int | None = None
     cv: float | None = None
     reason: str = ""
+    note: str = ""
 
     @property
     def word(self) -> str:
@@ -47,7 +58,8 @@ class Figure:
 
     @property
     def formula(self) -> str:
-        return metrics.FORMULAS.get(self.metric, "")
+        """How it is computed, and what limits it."""
+        return "; ".join(part for part in (metrics.FORMULAS.get(self.metric, ""), self.note) if part)
 
     @property
     def cv_percent(self) -> float | None:
@@ -66,7 +78,15 @@ def figure(cell: Mapping[str, Any], metric: str) -> Figure:
     if not found:
         return Figure(metric, name, None, "", reason=why_missing(cell, metric))
     return Figure(
-        metric, name, found["median"], found["unit"], found["low"], found["high"], found["n"], found.get("cv")
+        metric,
+        name,
+        found["median"],
+        found["unit"],
+        found["low"],
+        found["high"],
+        found["n"],
+        found.get("cv"),
+        note=str(found.get("note") or ""),
     )
 
 
@@ -93,9 +113,12 @@ def best_cell(cells: Iterable[Mapping[str, Any]], metric: str) -> Mapping[str, A
 
 
 def decode_of(cells: Sequence[Mapping[str, Any]]) -> Figure | None:
-    """The decode rate that stands for a result; None when no cell has one."""
-    cell = best_cell(cells, "decode_rate")
-    return figure(cell, "decode_rate") if cell is not None else None
+    """The rate that stands for a result: of decoding, of an embedding model of texts; None when no cell has either."""
+    for metric in ("decode_rate", "item_rate"):
+        cell = best_cell(cells, metric)
+        if cell is not None:
+            return figure(cell, metric)
+    return None
 
 
 def whole_seconds(seconds: float | None) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 from django.http import QueryDict
 from django.urls import reverse
 
-from agent.obt_agent import contract, metrics, validity, wire
-from benchmarks import derive, results
-from benchmarks.documents import Result, SampleBlock, TelemetrySeries
+from agent.obt_agent import contract, wire
+from benchmarks import results
+from benchmarks.documents import Result, TelemetrySeries
 from benchmarks.presenters import environment as facts
-from benchmarks.presenters import events, figures, stored, telemetry, trust
+from benchmarks.presenters import figures, samples, stored, telemetry, trust
 from benchmarks.presenters.figures import Figure
+from benchmarks.presenters.samples import Judged, SampleLine
 from benchmarks.presenters.trust import Check
 from obt_site.charts import Panel, Phase, SamplePoint
 
@@ -47,21 +48,6 @@ class Tab:
     cell: str
     left_out: int
     is_chosen: bool
-
-
-@dataclass(frozen=True)
-class SampleLine:
-    """A request in the table under the chart."""
-
-    label: str
-    kind: str
-    value: float | None
-    unit: str
-    prompt_tokens: int | None
-    output_tokens: int | None
-    ttft_ms: float | None
-    e2e_ms: float | None
-    words: str
 
 
 @dataclass(frozen=True)
@@ -111,20 +97,11 @@ class ResultView:
         return f"{good} of {len(self.checks)} checks clean"
 
 
-@dataclass(frozen=True)
-class Judged:
-    """The samples of one cell, judged anew, with their metrics."""
-
-    spec: contract.CellSpec
-    samples: Sequence[contract.Sample]
-    metrics: Sequence[Mapping[str, metrics.Metric]]
-
-
 def result_view(result: Result, wanted_cell: str | None) -> ResultView:
     """What is stored of the result; four queries."""
     content = stored.hardware_of([result.hardware_config]).get(result.hardware_config or "")
     environment = _environment(result, content)
-    judged = [_judge(block, environment) for block in results.samples_of(result)]
+    judged = [samples.judge(block, environment) for block in results.samples_of(result)]
     series = TelemetrySeries.objects(id=result.id).first()
     chosen = _chosen(result, wanted_cell)
     mine = next((each for each in judged if chosen and each.spec.name == chosen["cell"]), None)
@@ -135,8 +112,8 @@ def result_view(result: Result, wanted_cell: str | None) -> ResultView:
         headlines=_headlines(result, judged),
         tabs=[Tab(cell["cell"], cell["left_out"], cell is chosen) for cell in result.cells if not cell["skipped"]],
         chosen=figure,
-        points=_points(mine, figure.metric) if mine and figure else [],
-        lines=_lines(mine, figure.metric) if mine and figure else [],
+        points=samples.points(mine, figure.metric) if mine and figure else [],
+        lines=samples.lines(mine, figure.metric) if mine and figure else [],
         stopped=_sentence((chosen or {}).get("stopped")),
         panels=telemetry.panels(recorded, content),
         phases=telemetry.phases(recorded, chosen["cell"] if chosen else None),
@@ -144,7 +121,7 @@ def result_view(result: Result, wanted_cell: str | None) -> ResultView:
         telemetry_note=telemetry.note(recorded),
         telemetry_missing="No telemetry came with this result." if recorded is None else "No reading was possible.",
         cells=_cell_rows(result),
-        checks=trust.checks(result, [each.samples for each in judged], content),
+        checks=trust.checks(result, [contract.CellRun(each.spec, list(each.samples)) for each in judged], content),
         environment=facts.facts(result, [each.spec for each in judged], environment, content),
         left_out=figures.left_out(result.cells),
         counted=sum(cell["n"] for cell in result.cells),
@@ -156,12 +133,6 @@ def _environment(result: Result, content: Mapping[str, Any] | None) -> contract.
     if not result.environment or not content:
         return None
     return wire.decode(contract.RunEnvironment, {**result.environment, "hardware": dict(content)})
-
-
-def _judge(block: SampleBlock, environment: contract.RunEnvironment | None) -> Judged:
-    spec = wire.decode(contract.CellSpec, dict(block.spec))
-    samples = validity.judge([wire.decode(contract.Sample, dict(sample)) for sample in block.samples], spec)
-    return Judged(spec, samples, [derive.sample_metrics(sample, spec, environment) for sample in samples])
 
 
 def _chosen(result: Result, wanted: str | None) -> Mapping[str, Any] | None:
@@ -189,76 +160,13 @@ def _headlines(result: Result, judged: Sequence[Judged]) -> list[Headline]:
 def _headline(cell: Mapping[str, Any], judged: Sequence[Judged]) -> Headline:
     figure = figures.headline_of(cell)
     mine = next((each for each in judged if each.spec.name == cell["cell"]), None)
-    values = []
-    for sample, known in zip(mine.samples, mine.metrics, strict=True) if mine else ():
-        metric = known.get(figure.metric)
-        if validity.is_valid(sample) and metric is not None and metric.value is not None:
-            values.append(metric.value)
+    values = mine.counted(figure.metric) if mine else []
     label = LOAD_LABEL if cell["kind"] == "load" else f"{figure.word}, {cell['cell']}"
     return Headline(label, figure, values)
 
 
-def _labelled(mine: Judged) -> list[tuple[str, contract.Sample, Mapping[str, metrics.Metric]]]:
-    """`w1`, `w2` for warm-ups and `1`, `2` … for measured samples, in the order they ran."""
-    found = []
-    warm = measured = 0
-    for sample, known in zip(mine.samples, mine.metrics, strict=True):
-        warm, measured = (warm + 1, measured) if sample.warmup else (warm, measured + 1)
-        found.append((f"w{warm}" if sample.warmup else str(measured), sample, known))
-    return found
-
-
-def _kind(sample: contract.Sample) -> Any:
-    if sample.warmup:
-        return "warm_up"
-    return "counted" if validity.is_valid(sample) else "left_out"
-
-
-def _why(sample: contract.Sample) -> str:
-    """Why a sample was left out, in words."""
-    if sample.warmup:
-        return ""
-    words = events.in_words(sample.flags)
-    return f"{words} {sample.error.message}".strip() if sample.error else words
-
-
-def _points(mine: Judged, metric: str) -> list[SamplePoint]:
-    return [
-        SamplePoint(label, _value(known, metric), _kind(sample), _short(_why(sample)))
-        for label, sample, known in _labelled(mine)
-    ]
-
-
 def _sentence(words: str | None) -> str | None:
     return words[:1].upper() + words[1:] if words else None
-
-
-def _short(sentence: str) -> str:
-    """A sentence as part of a legend: without its capital and full stop."""
-    is_name = sentence.startswith("Ollama")
-    return sentence.rstrip(".") if is_name else sentence[:1].lower() + sentence[1:].rstrip(".")
-
-
-def _value(known: Mapping[str, metrics.Metric], name: str) -> float | None:
-    metric = known.get(name)
-    return metric.value if metric is not None else None
-
-
-def _lines(mine: Judged, metric: str) -> list[SampleLine]:
-    return [
-        SampleLine(
-            label=label,
-            kind=_kind(sample),
-            value=_value(known, metric),
-            unit=known[metric].unit if metric in known else "",
-            prompt_tokens=sample.raw.prompt_eval_count,
-            output_tokens=sample.raw.eval_count,
-            ttft_ms=metrics.ttft(sample.timing.ttft_ns).value,
-            e2e_ms=metrics.e2e_latency(sample.timing.e2e_ns).value,
-            words=_why(sample),
-        )
-        for label, sample, known in _labelled(mine)
-    ]
 
 
 def _told(cell: Mapping[str, Any], name: str) -> bool:
@@ -272,7 +180,9 @@ def _cell_rows(result: Result) -> list[CellRow]:
     rows = []
     for cell in result.cells:
         if cell["skipped"]:
-            rows.append(CellRow(cell["cell"], figures.headline_of(cell), 0, cell["skipped"], True))
+            rows.append(
+                CellRow(cell["cell"], figures.headline_of(cell), 0, cell["skipped"].removeprefix("skipped: "), True)
+            )
             continue
         names = [
             name for name in dict.fromkeys([cell["headline"], *cell["metrics"], *cell["missing"]]) if _told(cell, name)

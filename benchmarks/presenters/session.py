@@ -245,7 +245,9 @@ def _row_figures(cells: Sequence[Stored], planned: Sequence[Stored]) -> list[Fig
     known = {cell["cell"]: cell for cell in cells}
     return [
         figures.headline_of(
-            known.get(cell["name"], {"cell": cell["name"], "kind": cell["kind"], "skipped": "not reached"})
+            known.get(
+                cell["name"], {"cell": cell["name"], "kind": cell["kind"], "skipped": "not measured on this model"}
+            )
         )
         for cell in planned
     ]

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.obt_agent.contract import Sample
+from agent.obt_agent.contract import CellRun, Sample
 from agent.obt_agent.statistics import SMALLEST_N_FOR_INTERVAL
 from agent.obt_agent.validity import SENTENCES
+from benchmarks import measured
 from benchmarks.documents import Result
-
-MOST_DRIFT = 0.03  # first third against last third of a cell
+from benchmarks.statistics import LEAST_FOR_DRIFT, Drift, drift
 
 # What it means that a gate found nothing. Gates that only ever speak when something is wrong have no sentence here.
 CLEAN: dict[str, str] = {
@@ -34,21 +34,23 @@ class Check:
     consequence: str = ""
 
 
-def checks(result: Result, cells: Sequence[Sequence[Sample]], content: Mapping[str, Any] | None) -> list[Check]:
+def checks(result: Result, cells: Sequence[CellRun], content: Mapping[str, Any] | None) -> list[Check]:
     """What is wrong first, then what was checked and found clean."""
-    samples = [sample for cell in cells for sample in cell if not sample.warmup]
+    samples = [sample for run in cells for sample in run.samples if not sample.warmup]
+    drifts = _drifts(result, cells)
     found = [
         *_outcome(result),
         *_simulated(result),
         *_flags(result, samples),
         *_few(result),
+        *_drifted(drifts),
         *_placement(result, content),
     ]
     if not samples:
         return found or [Check("warn", "Nothing was measured, so nothing could be checked.")]
     flagged = {flag for sample in samples for flag in sample.flags}
     clean = [Check("good", sentence) for flag, sentence in CLEAN.items() if flag not in flagged]
-    return [*found, *clean]
+    return [*found, *_steady(drifts), *clean]
 
 
 def _outcome(result: Result) -> list[Check]:
@@ -92,6 +94,40 @@ def _few(result: Result) -> list[Check]:
             few = few if cell["n"] else "So it has no number."
             found.append(Check("warn", f"{cell['cell']} counts {cell['n']} of {cell['planned']} planned samples.", few))
     return found
+
+
+def _drifts(result: Result, cells: Sequence[CellRun]) -> dict[str, Drift]:
+    """How each cell's headline moved while it was measured; cells with too few values to tell are left out."""
+    headline = {cell["cell"]: str(cell.get("headline")) for cell in result.cells}
+    moved = {
+        run.spec.name: drift(measured.of_run(result, run, headline.get(run.spec.name, "")))
+        for run in cells
+        if len(run.samples) >= LEAST_FOR_DRIFT
+    }
+    return {name: found for name, found in moved.items() if found is not None}
+
+
+def _drifted(drifts: Mapping[str, Drift]) -> list[Check]:
+    found = []
+    for cell, one in drifts.items():
+        if one.drifted:
+            trend = f"It moved by {100 * one.per_sample:+.1f} % from sample to sample."
+            found.append(
+                Check(
+                    "warn",
+                    f"{cell} drifted: its last third differs from its first by {100 * one.change:+.1f} %.",
+                    trend if one.steady else "There is no steady trend: single samples may have done it.",
+                )
+            )
+    return found
+
+
+def _steady(drifts: Mapping[str, Drift]) -> list[Check]:
+    """Said when every cell that is long enough to tell held still."""
+    if not drifts or any(one.drifted for one in drifts.values()):
+        return []
+    most = max(abs(one.change) for one in drifts.values())
+    return [Check("good", f"No drift: first and last third differ by at most {100 * most:.1f} %.")]
 
 
 def _placement(result: Result, content: Mapping[str, Any] | None) -> list[Check]:

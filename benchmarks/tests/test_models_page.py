@@ -108,7 +108,7 @@ def test_a_model_partly_on_the_cpu_says_its_share(forge):
 
 
 def test_models_that_cannot_be_measured_have_no_box(forge):
-    installed(forge, world.model("nomic-embed-text", capabilities=["embedding"]))
+    installed(forge, world.model("sees:1b", capabilities=["vision"]))
 
     page = signed_in().get("/models")
 

@@ -100,7 +100,7 @@ def test_a_clean_result_says_what_was_checked(forge):
     assert "Valid" in page
     assert "Nothing came from the prompt cache." in page
     assert "The whole model was on the GPU." in page
-    assert "9 of 9 checks clean" in page
+    assert "10 of 10 checks clean" in page
 
 
 def test_what_was_left_out_is_the_first_thing_said_about_trust(forge):

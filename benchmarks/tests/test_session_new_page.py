@@ -103,7 +103,8 @@ def test_nothing_ticked_is_said_and_starts_nothing(forge):
     ("field", "value", "sentence"),
     [
         ("budget", "endless", "A budget is one of"),
-        ("cells", "tg99999999", "There is no cell"),
+        ("cells", "warp9", "There is no cell"),
+        ("cells", "tg99999999", "99999999 output tokens; it can be 2 to 16384."),
         ("name", "x" * 121, "at most 120 characters"),
         ("note", "x" * 2001, "a note 2000"),
         ("suite", "mine", "There is no suite"),

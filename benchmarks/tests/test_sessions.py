@@ -64,12 +64,12 @@ def test_an_unknown_target_is_refused_by_name_and_nothing_is_written(forge, clie
     assert Session.objects.count() == Job.objects.count() == 0
 
 
-def test_a_cloud_model_and_an_embedding_model_are_refused_by_name(forge):
+def test_a_cloud_model_and_one_that_only_sees_are_refused_by_name(forge):
     ModelInstallation(client=forge.id, name="big:cloud", digest="c", remote=True).save()
-    ModelInstallation(client=forge.id, name="nomic", digest="e", capabilities=["embedding"]).save()
+    ModelInstallation(client=forge.id, name="sees", digest="e", capabilities=["vision"]).save()
 
     with pytest.raises(Invalid) as refusal:
-        start(Target(str(forge.id), "big:cloud"), Target(str(forge.id), "nomic"))
+        start(Target(str(forge.id), "big:cloud"), Target(str(forge.id), "sees"))
 
     assert [error.field for error in refusal.value.errors] == ["targets.0.model", "targets.1.model"]
 

@@ -16,6 +16,7 @@ from obt_site.clock import now
 
 GIB = 1024**3
 MODELS = ("llama3.2:3b", "qwen3:8b", "gemma3:4b")
+CELLS = ("load", "pp512", "tg128", "chat512/128")  # of the standard suite, one of each kind that most tests look at
 HARDWARE = contract.Hardware(
     cpu=contract.Cpu(model="AMD Ryzen 9 7950X", physical_cores=16, logical_cores=32),
     os=contract.OperatingSystem(system="Linux", name="Ubuntu 24.04", kernel="6.8.0", architecture="x86_64"),
@@ -91,7 +92,7 @@ def machine(
 def session(client: Client, *models: str, budget: str = "quick", cells: Sequence[str] | None = None) -> Session:
     """A session over these models (all of the world's first two by default) of one machine."""
     targets = [sessions.Target(str(client.id), name) for name in models or MODELS[:2]]
-    return sessions.start(targets, "standard", budget, "jo", cells=cells)
+    return sessions.start(targets, "standard", budget, "jo", cells=cells or CELLS)
 
 
 def sync(client: Client, holding: Sequence[contract.Holding] = (), slots: int = 1) -> queue.Work:
@@ -123,10 +124,12 @@ def running(client: Client, *models: str, cells: Sequence[str] | None = None) ->
     return offer
 
 
-def sample(spec: contract.CellSpec, index: int, rate: float = 100.0, warmup: bool = False) -> contract.Sample:
+def sample(
+    spec: contract.CellSpec, index: int, rate: float = 100.0, warmup: bool = False, slot: int | None = None
+) -> contract.Sample:
     """A valid sample whose decode rate is exactly `rate` tok/s and prefill ten times that, give or take `index`."""
     rate = rate * (1 + index / 1000)
-    output, prompt = spec.output_tokens, max(spec.prompt_tokens, 1)
+    output, prompt = spec.output_tokens, max((spec.depth + spec.prompt_tokens) * spec.batch, 1)
     decode_ns = round((output - 1) / rate * 1e9) if output > 1 else None
     prompt_ns = round(prompt / (10 * rate) * 1e9)
     load_ns = 2_000_000_000 + index * 1_000_000 if spec.kind == "load" else 20_000_000
@@ -144,14 +147,16 @@ def sample(spec: contract.CellSpec, index: int, rate: float = 100.0, warmup: boo
         e2e_ns=total + 1_500_000,
         chunk_ns=[ttft + i * step for i in range(output)],
     )
-    text = contract.Prompt(spec.prompt_tokens, prompt * 4, "0" * 64, f"nonce{index}") if spec.prompt_tokens else None
+    text = contract.Prompt(prompt, prompt * 4, "0" * 64, f"nonce{index}") if prompt > 1 else None
     where = contract.Placement(2 * GIB, 2 * GIB)
-    return contract.Sample(spec.name, index, warmup, raw, timing, text, where, loaded_models=1)
+    return contract.Sample(spec.name, index, warmup, raw, timing, text, where, loaded_models=1, slot=slot)
 
 
 def run_of(spec: contract.CellSpec, rate: float = 100.0) -> contract.CellRun:
-    warm = [sample(spec, i, rate, warmup=True) for i in range(spec.warmups)]
-    return contract.CellRun(spec, [*warm, *(sample(spec, i, rate) for i in range(spec.repetitions))])
+    slots = range(spec.concurrency) if spec.kind == "concurrency" else [None]
+    warm = [sample(spec, i, rate, True, slot) for i in range(spec.warmups) for slot in slots]
+    measured = [sample(spec, i, rate, False, slot) for i in range(spec.repetitions) for slot in slots]
+    return contract.CellRun(spec, [*warm, *measured])
 
 
 def body(

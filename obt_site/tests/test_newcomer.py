@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, *REAL_OLLAMA_MARKS, pytest.mark.timeout(400)]
 
 MODEL = "obt-tiny:latest"
 PASSWORD = "a-long-passphrase-7"
-MEASURED_WITHIN_MS = 240_000
+MEASURED_WITHIN_MS = 290_000  # the quick budget's hard end, and what comes before and after
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_from_the_set_up_link_to_a_result_of_the_real_ollama(page, up, real_olla
     (listed,) = get(page, base, f"results?session={session}")["items"]
     samples = get(page, base, f"results/{listed['id']}/samples")["items"]
     decoded = [sample for sample in samples if sample["cell"] in ("tg128", "chat512/128")]
-    assert len(decoded) >= 12
+    assert len(decoded) >= 6  # a quick budget leaves at least three of each
     for sample in decoded:
         raw = sample["raw"]
         assert raw["eval_count"] == 128

@@ -14,6 +14,7 @@ from obt_site.tests.agent import RunningAgent
 from obt_site.tests.server import RunningServer
 
 WITHIN_S = 90.0
+CELLS = ["load", "pp512", "tg128", "chat512/128"]  # enough to be in the middle of
 MODEL = "sim-llama3.2:1b"
 
 
@@ -39,7 +40,9 @@ def forge(server: RunningServer, ollama: SimulatedOllama, tmp_path: Path) -> Ite
 
 def start(agent: RunningAgent, *models: str) -> Session:
     """Queued by this process: the agent's poll in the server's is not woken and takes it at its next sync."""
-    return sessions.start([Target(str(agent.client.id), model) for model in models], "standard", "quick", "jo")
+    return sessions.start(
+        [Target(str(agent.client.id), model) for model in models], "standard", "quick", "jo", cells=CELLS
+    )
 
 
 def job_of(session: Session) -> Job:
@@ -126,7 +129,7 @@ def test_two_machines_with_different_ollamas_work_at_the_same_time_each_on_its_o
         RunningAgent(server, other.url, tmp_path / "atlas", "atlas") as atlas,
     ):
         targets = [Target(str(agent.client.id), MODEL) for agent in (forge, atlas)]
-        session = sessions.start(targets, "standard", "quick", "jo")
+        session = sessions.start(targets, "standard", "quick", "jo", cells=CELLS)
         both = lambda: {job.state for job in sessions.jobs_of(session)} == {"running"}  # noqa: E731
         until(both, "both run at once")
         until(lambda: finished(session), "the session has ended")
