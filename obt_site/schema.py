@@ -10,11 +10,12 @@ from typing import Any
 
 from pymongo.database import Database
 
+from benchmarks import conditions
 from obt_site import mongo
 
-VERSION = 1
+VERSION = 2
 Step = Callable[[Database[dict[str, Any]]], None]
-STEPS: dict[int, Step] = {}  # version reached → step from the version before
+STEPS: dict[int, Step] = {2: conditions.add_keys}  # version reached → step from the version before
 META = "meta"
 META_ID = "schema"
 

@@ -47,6 +47,8 @@ CALLS = [
     "results/{result}",
     "results/{result}/samples",
     "results/{result}/telemetry",
+    "compare?base=session%3D{session}&with=session%3D{session}",
+    "compare?base=client%3D{client}&with=model%3Dllama3.2:3b",
 ]
 
 

@@ -1,0 +1,132 @@
+"""Which results stand against which in a comparison, and what keeps them from being compared.
+
+Results pair up by machine and model, except in what the comparison is about (groups of `benchmarks/conditions.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks import conditions
+from benchmarks.conditions import Difference
+from benchmarks.documents import Result
+from benchmarks.listing import ResultFilters
+
+# Only speed is compared: for each metric, whether more of it is better.
+HIGHER_IS_BETTER: dict[str, bool] = {
+    "decode_rate": True,
+    "prefill_rate": True,
+    "output_throughput": True,
+    "goodput": True,
+    "item_rate": True,
+    "input_token_rate": True,
+    "ttft": False,
+    "ttfo": False,
+    "itl": False,
+    "icl": False,
+    "e2e_latency": False,
+    "load_time": False,
+    "ttft_spread": False,
+    "queueing": False,
+}
+NAMES_THE_MODEL = ("model", "digest", "family", "quantization")
+MOST_NAMED = 3  # machines or models that a reason lists
+
+
+@dataclass(frozen=True)
+class Place:
+    """One row of a comparison. `client` (an id) or `model` is None where the comparison is about it."""
+
+    client: str | None
+    model: str | None
+    cell: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell of one result that has a number for its place."""
+
+    result: Result
+    cell: Mapping[str, Any]
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        return {**(self.result.conditions or {}), **(self.cell.get("conditions") or {})}
+
+    def median(self, metric: str) -> float:
+        return float(self.cell["metrics"][metric]["median"])
+
+
+def told_apart(base: ResultFilters, other: ResultFilters) -> frozenset[str]:
+    """What two filters name differently, as groups of conditions: machine, model, or nothing."""
+    found = {"machine"} if base.client != other.client else set()
+    if any(getattr(base, name) != getattr(other, name) for name in NAMES_THE_MODEL):
+        found.add("model")
+    return frozenset(found)
+
+
+def entries(
+    results: Sequence[Result], about: frozenset[str], metric: str | None, only: str | None
+) -> dict[Place, list[Entry]]:
+    """Cells with a number, by their place; in the order of `results` (newest first), one per session.
+
+    `metric` None: each cell's headline. `only`: this cell and no other.
+    """
+    found: dict[Place, list[Entry]] = {}
+    taken: set[tuple[Any, ...]] = set()
+    for result in results:
+        client = None if "machine" in about else str(result.client)
+        model = None if "model" in about else result.model
+        for cell in result.cells:
+            place = Place(client, model, cell["cell"], metric or cell["headline"])
+            once = (place, result.session, result.client, result.model)
+            if once in taken or only not in (None, place.cell) or not _has_number(cell, place.metric):
+                continue
+            taken.add(once)
+            found.setdefault(place, []).append(Entry(result, cell))
+    return found
+
+
+def partners(
+    base: Sequence[Entry], other: Sequence[Entry], about: frozenset[str]
+) -> tuple[list[Entry], list[Entry], list[Difference]]:
+    """The entries of one condition on each side, and in what the two conditions differ.
+
+    They are the newest two that may be compared; where no two may, the newest of each side.
+    """
+    ours, theirs = _by_conditions(base), _by_conditions(other)
+    pairs = [(one, two, conditions.differences(one[0].conditions, two[0].conditions)) for two in theirs for one in ours]
+    return next((pair for pair in pairs if not forbidden(pair[2], about)), pairs[0])
+
+
+def forbidden(differing: Sequence[Difference], about: frozenset[str]) -> list[Difference]:
+    """The differences that make a comparison about this impossible."""
+    return [one for one in differing if not conditions.allowed(one, about)]
+
+
+def obstacles(word: str, side: Sequence[Entry], place: Place, about: frozenset[str]) -> list[str]:
+    """What is wrong with one side before the other is looked at, as sentences; `word` names the side."""
+    if not side:
+        return [f"“{word}” has no number for {place.cell} here."]
+    found = []
+    for group, what, names in (
+        ("machine", "machines", [entry.result.client_name or "unnamed" for entry in side]),
+        ("model", "models", [entry.result.model for entry in side]),
+    ):
+        several = list(dict.fromkeys(names))
+        if group in about and len(several) > 1:
+            listed = ", ".join(several[:MOST_NAMED]) + (" …" if len(several) > MOST_NAMED else "")
+            found.append(f"“{word}” holds several {what}: {listed}. Name one of them.")
+    return found
+
+
+def _by_conditions(side: Sequence[Entry]) -> list[list[Entry]]:
+    groups: dict[Any, list[Entry]] = {}
+    for entry in side:
+        groups.setdefault(entry.cell.get("comparison_key"), []).append(entry)
+    return list(groups.values())
+
+
+def _has_number(cell: Mapping[str, Any], metric: str) -> bool:
+    return metric in HIGHER_IS_BETTER and metric in (cell.get("metrics") or {})
