@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Optional
 
 from .fields import ID, SENTENCE, many, optional
-from .jobs import CellSpec, JobOffer, PinnedOptions
+from .jobs import CellSpec, JobOffer, PinnedOptions, Slo
 from .machine import (
     Cpu,
     Gpu,
@@ -82,6 +82,7 @@ __all__ = [
     "SampleError",
     "Series",
     "ServerSettings",
+    "Slo",
     "Surroundings",
     "SyncRequest",
     "SyncResponse",

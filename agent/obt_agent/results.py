@@ -78,7 +78,7 @@ class Surroundings:
 class Sample:
     """One request. `flags` are the gates it failed (validity.py); a sample with any flag is kept and not counted."""
 
-    cell: str = field(metadata={"max_length": 60})
+    cell: str = field(metadata={"max_length": 120})
     index: int = field(metadata={"min": 0, "max": 100_000})
     warmup: bool
     raw: RawCounters
@@ -100,6 +100,8 @@ class CellRun:
     samples: list[Sample] = many(max_items=5000)
     skipped: Optional[str] = optional(**SENTENCE)
     stopped: Optional[str] = optional(**SENTENCE)
+    expected_s: Optional[float] = optional(min=0)  # what the agent predicted for it after its probe, warm-ups included
+    took_s: Optional[float] = optional(min=0)  # what its rounds took in all, warm-ups included
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,12 @@ class RunEnvironment:
     server: ServerSettings = field(default_factory=ServerSettings)
     agent_version: Optional[str] = None
     python_version: Optional[str] = None
+    engine: Optional[str] = optional(max_length=60)  # which of Ollama's engines counted (engines.py)
+    suite: Optional[str] = optional(max_length=60)
+    suite_version: Optional[str] = optional(max_length=60)
+    power_source: Optional[Literal["mains", "battery"]] = None
+    cpu_governor: Optional[str] = optional(max_length=60)  # as Linux names it
+    missing: dict[str, str] = mapping(max_keys=60)  # why a value above is null, by its name
 
 
 @dataclass(frozen=True)
