@@ -42,9 +42,9 @@ class RunningAgent:
         """Start it and wait until the server has its models."""
         command = [sys.executable, "-m", "agent.obt_agent", "run", "--server", self.server.url]
         command += ["--state-dir", str(self.folder), "--ollama-url", self.ollama_url]
-        log = (self.folder / "agent.log").open("ab")
         environment = {**os.environ, "OBT_ENROL_TOKEN": self.token}
-        self.process = subprocess.Popen(command, cwd=env.ROOT, env=environment, stdout=log, stderr=log)
+        with (self.folder / "agent.log").open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=env.ROOT, env=environment, stdout=log, stderr=log)
         self.wait_until(lambda: self.found is not None and bool(self.found.models_count))
 
     def wait_until(self, holds: "object") -> None:

@@ -58,9 +58,9 @@ class RunningServer:
 
     def start(self) -> None:
         """Start daphne and wait until it is ready."""
-        log = (self.data_dir / "server.log").open("ab")
         command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "obt_site.asgi:application"]
-        self.process = subprocess.Popen(command, cwd=env.ROOT, env=self.environment, stdout=log, stderr=log)
+        with (self.data_dir / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=env.ROOT, env=self.environment, stdout=log, stderr=log)
         deadline = time.monotonic() + START_S
         while not self.ready():
             assert self.process.poll() is None, self.log()

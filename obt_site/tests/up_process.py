@@ -41,8 +41,9 @@ class Up:
         self._reader.start()
 
     def _read(self) -> None:
-        for line in self.process.stdout:
-            self.output += line
+        with self.process.stdout as lines:
+            for line in lines:
+                self.output += line
 
     def wait_for(self, text: str) -> "Up":
         deadline = time.monotonic() + BLOCK_WITHIN_S
