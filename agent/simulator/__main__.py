@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+from .eras import ERAS, TODAY, era_named
 from .models import ModelSpec, spec_from_json
 from .server import SimulatedOllama
 
@@ -44,13 +45,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--models", type=Path, help="JSON list of models instead of the built-in ones")
     parser.add_argument("--speed", type=float, default=1.0, help="factor on all rates")
     parser.add_argument("--parallel", type=int, default=1, help="requests a model serves at the same time")
+    parser.add_argument("--era", choices=list(ERAS), default=TODAY.name, help="the releases whose counters it copies")
     parser.add_argument("--port-file", type=Path, help="where to write the port once it listens")
     return parser
 
 
 def _simulator(options: argparse.Namespace) -> SimulatedOllama:
     models = None if options.models is None else _models_of(options.models)
-    return SimulatedOllama(models, host=options.host, port=options.port, speed=options.speed, parallel=options.parallel)
+    return SimulatedOllama(
+        models,
+        host=options.host,
+        port=options.port,
+        speed=options.speed,
+        parallel=options.parallel,
+        era=era_named(options.era),
+    )
 
 
 def _models_of(path: Path) -> list[ModelSpec]:

@@ -1,4 +1,7 @@
-"""The lines of an answer: field order and omissions as Ollama 0.24.0 writes them. Fields that are 0 are left out."""
+"""The lines of an answer: field order and omissions as Ollama 0.24.0 writes them. Fields that are 0 are left out.
+
+Which counters there are and what they cover is the era's.
+"""
 
 from __future__ import annotations
 
@@ -36,17 +39,9 @@ class Answer:
 
     def last(self, generation: Generation, answer: str = "", thinking: str = "") -> dict[str, Any]:
         """The line with the counters; with the whole text when nothing was streamed."""
-        counters = generation.counters
-        numbers = {
-            "total_duration": now_ns() - self._started_ns,
-            "load_duration": self._load_ns,
-            "prompt_eval_count": counters.prompt_tokens,
-            "prompt_eval_duration": counters.prefill_ns,
-            "eval_count": counters.tokens,
-            "eval_duration": counters.decode_ns,
-        }
-        line = {**self._line(answer, thinking, done=True), "done_reason": counters.done_reason}
-        return {**line, **self._context(generation), **{key: value for key, value in numbers.items() if value}}
+        line = {**self._line(answer, thinking, done=True), "done_reason": generation.counters.done_reason}
+        durations = {"total_duration": now_ns() - self._started_ns, "load_duration": self._load_ns}
+        return {**line, **self._context(generation), **durations, **reported(generation)}
 
     def note(self, chunk: Chunk) -> None:
         """Called for each chunk, sent or not."""
@@ -59,6 +54,27 @@ class Answer:
 
     def _line(self, answer: str, thinking: str, done: bool) -> dict[str, Any]:
         raise NotImplementedError
+
+
+def reported(generation: Generation) -> dict[str, int]:
+    """The counters of a finished generation as its era reports them. What is 0 is not sent, nor what is not known."""
+    counters, era = generation.counters, generation.era
+    computed = counters.prompt_tokens - counters.cached_tokens
+    batch = max(generation.runner.options.num_batch, 1)
+    timed = (computed - 1) % batch + 1 if era.times_last_batch_only else computed
+    numbers = {
+        "prompt_eval_count": counters.prompt_tokens if era.counts_cached else computed,
+        "prompt_eval_cached_count": counters.cached_tokens if era.tells_cached else None,
+        "prompt_eval_duration": _cut(counters.prefill_ns * timed // max(computed, 1), era.step_ns),
+        "eval_count": counters.tokens,
+        "eval_duration": _cut(max(counters.decode_ns, era.least_decode_ns), era.step_ns),
+    }
+    always = {"prompt_eval_cached_count"}  # a pointer in Ollama's source: sent as a 0 too, left out as null
+    return {key: value for key, value in numbers.items() if value or (key in always and value is not None)}
+
+
+def _cut(duration_ns: int, step_ns: int) -> int:
+    return duration_ns - duration_ns % step_ns
 
 
 class GenerateAnswer(Answer):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from .clock import NS_PER_S, rfc3339
+from .eras import Era
 from .errors import OllamaError, bad_request, model_required
 from .models import ModelSpec, canonical_name
 from .parsing import Body
@@ -31,12 +32,14 @@ def version(exchange: Exchange) -> None:
 
 def tags(exchange: Exchange) -> None:
     """GET /api/tags: the installed models, newest first."""
-    exchange.send_json({"models": [_tag(spec) for spec in exchange.world.models.all()]})
+    era = exchange.world.era
+    exchange.send_json({"models": [_tag(spec, era) for spec in exchange.world.models.all()]})
 
 
 def running(exchange: Exchange) -> None:
     """GET /api/ps: the loaded models."""
-    exchange.send_json({"models": [_loaded(runner) for runner in exchange.world.scheduler.loaded()]})
+    era = exchange.world.era
+    exchange.send_json({"models": [_loaded(runner, era) for runner in exchange.world.scheduler.loaded()]})
 
 
 def show(exchange: Exchange) -> None:
@@ -44,7 +47,7 @@ def show(exchange: Exchange) -> None:
     name = Body(exchange.body, "ShowRequest").text("model", "name")
     if not name:
         raise model_required()
-    exchange.send_json(_description(exchange.world.models.find(name)))
+    exchange.send_json(_description(exchange.world.models.find(name), exchange.world.era))
 
 
 def delete(exchange: Exchange) -> None:
@@ -118,10 +121,10 @@ def _progress(spec: ModelSpec, step: int) -> dict[str, Any]:
     return line
 
 
-def _details(spec: ModelSpec) -> dict[str, Any]:
+def _details(spec: ModelSpec, era: Era) -> dict[str, Any]:
     return {
         "parent_model": "",
-        "format": "gguf",
+        "format": era.model_format,
         "family": spec.family,
         "families": [spec.family],
         "parameter_size": spec.parameter_size,
@@ -135,7 +138,7 @@ def _remote(spec: ModelSpec) -> dict[str, Any]:
     return {"remote_model": spec.remote_model, "remote_host": spec.remote_host}
 
 
-def _tag(spec: ModelSpec) -> dict[str, Any]:
+def _tag(spec: ModelSpec, era: Era) -> dict[str, Any]:
     return {
         "name": spec.name,
         "model": spec.name,
@@ -143,29 +146,29 @@ def _tag(spec: ModelSpec) -> dict[str, Any]:
         "modified_at": rfc3339(spec.modified_ns),
         "size": spec.size_bytes,
         "digest": spec.digest,
-        "details": _details(spec),
+        "details": _details(spec, era),
     }
 
 
-def _loaded(runner: Runner) -> dict[str, Any]:
+def _loaded(runner: Runner, era: Era) -> dict[str, Any]:
     return {
         "name": runner.spec.name,
         "model": runner.spec.name,
         "size": runner.size_bytes,
         "digest": runner.spec.digest,
-        "details": _details(runner.spec),
+        "details": _details(runner.spec, era),
         "expires_at": rfc3339(time.time_ns() + int(runner.expires_in_s * NS_PER_S)),
         "size_vram": runner.vram_bytes,
         "context_length": runner.options.num_ctx,
     }
 
 
-def _description(spec: ModelSpec) -> dict[str, Any]:
+def _description(spec: ModelSpec, era: Era) -> dict[str, Any]:
     template = THINK_TEMPLATE if spec.can_think else CHAT_TEMPLATE
     return {
         "modelfile": f"# Modelfile of a simulated model\nFROM {spec.name}\n",
         "template": template,
-        "details": _details(spec),
+        "details": _details(spec, era),
         **_remote(spec),
         "model_info": _model_info(spec),
         "capabilities": list(spec.capabilities),

@@ -6,13 +6,15 @@ counters are measured on the same clock when the tokens fall due, so they agree 
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .clock import NS_PER_S, ClientWatch, now_ns
+from .eras import CUT_TO_HALF, REFUSE, TODAY, Era
 from .errors import OllamaError
-from .faults import EARLY_STOP, SLOW_START, WRONG_COUNTS, FaultPlan
+from .faults import CACHE_HIT, EARLY_STOP, SLOW_START, WRONG_COUNTS, FaultPlan
 from .parsing import Options
 from .scheduler import Runner
 from .slots import Slot
@@ -31,13 +33,14 @@ TOO_LONG = "the input length exceeds the context length"
 
 @dataclass
 class Counters:
-    """What the last line of a stream reports. Durations in nanoseconds, without load and queueing.
+    """What happened, from which the last line of a stream is made. Durations in nanoseconds, without load and queueing.
 
-    `prompt_tokens` is the whole prompt even on a cache hit, as Ollama 0.2 to 0.25 counts; `prefill_ns` covers the
-    uncached part only. `tokens` counts the first token, `decode_ns` starts after it.
+    `prompt_tokens` is the whole prompt, `cached_tokens` the part of it that was in the cache; `prefill_ns` covers the
+    uncached part only. `tokens` counts the first token, `decode_ns` starts after it, except on MLX.
     """
 
     prompt_tokens: int = 0
+    cached_tokens: int = 0
     prefill_ns: int = 0
     tokens: int = 0
     decode_ns: int = 0
@@ -66,6 +69,7 @@ class Generation:
     plan: FaultPlan
     thinks: bool = False
     shift: bool = True
+    era: Era = TODAY
     counters: Counters = field(default_factory=Counters)
     _held: list[Token] = field(default_factory=list)
 
@@ -82,16 +86,18 @@ class Generation:
 
     def _prefill(self, slot: Slot, pace: _Pace) -> None:
         cached = slot.begin(self.prompt)
+        if fault := self.plan.get(CACHE_HIT):
+            cached = max(cached, len(self.prompt) - max(fault.after_tokens, 1))
         start_ns = now_ns()
         self.watch.wait_until(start_ns + pace.prefill_ns(len(self.prompt) - cached))
         slot.tokens = list(self.prompt)
-        self.counters.prompt_tokens = len(self.prompt)
+        self.counters.prompt_tokens, self.counters.cached_tokens = len(self.prompt), cached
         self.counters.prefill_ns = now_ns() - start_ns
 
     def _decode(self, slot: Slot, pace: _Pace) -> Iterator[Chunk]:
         due_ns = first_ns = now_ns()
         for token in speech(self._manner(), self._rng()):
-            if self.counters.tokens:
+            if self.counters.tokens or self.era.times_first_token:
                 due_ns += pace.interval_ns(len(self.prompt))
                 self.watch.wait_until(due_ns)
                 self.counters.decode_ns = now_ns() - first_ns
@@ -174,14 +180,30 @@ class _Pace:
         return 1 + SLOT_COST_SHARE * (max(self._runner.pool.active, 1) - 1)
 
 
-def fit_prompt(tokens: list[str], num_ctx: int, truncate: bool) -> list[str]:
-    """The prompt cut to `num_ctx` tokens by leaving out its middle. Raise 400 when it may not be cut."""
-    if len(tokens) <= num_ctx:
+def fit_prompt(tokens: list[str], num_ctx: int, truncate: bool, era: Era = TODAY) -> list[str]:
+    """The prompt, cut by leaving out its middle where it is too long. Raise 400 when it may not be cut.
+
+    Up to 0.24 it is cut to `num_ctx` tokens. Since 0.30 the last place is the answer's, and the cut leaves about half
+    of `num_ctx` free. MLX cuts nothing.
+    """
+    most = num_ctx if era.overflow not in (CUT_TO_HALF, REFUSE) else num_ctx - 1
+    if len(tokens) <= most:
         return tokens
-    if not truncate:
-        raise OllamaError(400, TOO_LONG)
+    if era.overflow == REFUSE or (not truncate and era.knows_truncate):
+        raise OllamaError(400, _too_long(len(tokens), num_ctx, era))
     keep = min(KEPT_AT_TRUNCATION, num_ctx - 1)
-    return tokens[:keep] + tokens[len(tokens) - (num_ctx - keep) :]
+    length = num_ctx - max((num_ctx - keep) // 2, 1) if era.overflow == CUT_TO_HALF else num_ctx
+    return tokens[:keep] + tokens[len(tokens) - (length - keep) :]
+
+
+def _too_long(tokens: int, num_ctx: int, era: Era) -> str:
+    if era.overflow == REFUSE:
+        return f"input length ({tokens} tokens) exceeds the model's maximum context length ({num_ctx} tokens)"
+    if era.has_llama_server:  # its own JSON, handed on as text
+        said = f"request ({tokens} tokens) exceeds the available context size ({num_ctx} tokens), try increasing it"
+        error = {"code": 400, "message": said, "type": "exceed_context_size_error"}
+        return json.dumps({"error": {**error, "n_prompt_tokens": tokens, "n_ctx": num_ctx}}, separators=(",", ":"))
+    return TOO_LONG
 
 
 def embedding_time_ns(runner: Runner, tokens: int, seed: str, speed: float) -> int:

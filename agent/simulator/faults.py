@@ -20,6 +20,7 @@ WRONG_COUNTS = "wrong_counts"
 EARLY_STOP = "early_stop"
 NO_DONE = "no_done"
 RESTART = "restart"
+CACHE_HIT = "cache_hit"
 
 KINDS = {
     CUT: "the connection is closed after `after_tokens` tokens",
@@ -34,6 +35,7 @@ KINDS = {
     WRONG_COUNTS: "eval_count is `delta` off",
     EARLY_STOP: 'done_reason "stop" after `after_tokens` tokens',
     NO_DONE: "the stream ends after `after_tokens` tokens without a line that says done",
+    CACHE_HIT: "all but `after_tokens` tokens of the prompt (1 at least) are answered from the prompt cache",
     RESTART: "the whole server goes away for `seconds` after `after_tokens` tokens and comes back with nothing loaded",
 }
 

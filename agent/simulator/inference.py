@@ -93,11 +93,12 @@ def _talk(exchange: Exchange, body: Body, text: str | None, answer: Answer, verb
         if text is None:
             exchange.send_json(answer.without_output("load"))
             return
-        tokens = fit_prompt(encode(text), runner.options.num_ctx, body.flag("truncate", True))
+        era = exchange.world.era
+        tokens = fit_prompt(encode(text), runner.options.num_ctx, body.flag("truncate", True), era)
         seed = exchange.world.next_seed()
         generation = Generation(
             runner, body.options(), tokens, seed, exchange.world.speed, exchange.watch, plan, thinks,
-            body.flag("shift", True),
+            body.flag("shift", True), era,
         )  # fmt: skip
         deliver(exchange, generation, answer, plan, stream=body.flag("stream", True))
 

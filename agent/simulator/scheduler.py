@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from .clock import NS_PER_S, ClientWatch, now_ns
+from .eras import TODAY, Era
 from .errors import OllamaError
 from .faults import LOAD_FAILED, OUT_OF_MEMORY, QUEUE_FULL, FaultPlan
 from .models import ModelSpec
 from .parsing import DEFAULT_KEEP_ALIVE_S, RunnerOptions
+from .prompt_cache import PromptCache
 from .slots import SlotPool
 
 DEFAULT_MAX_LOADED = 3
@@ -78,8 +80,11 @@ class Runner:
 class Scheduler:
     """The loaded models of one simulated server. Safe to use from several threads."""
 
-    def __init__(self, parallel: int, max_loaded: int = DEFAULT_MAX_LOADED, speed: float = 1.0) -> None:
-        self._parallel = parallel
+    def __init__(
+        self, parallel: int, max_loaded: int = DEFAULT_MAX_LOADED, speed: float = 1.0, era: Era = TODAY
+    ) -> None:
+        self.parallel = 1 if era.is_serial else parallel
+        self._era = era
         self._max_loaded = max_loaded
         self._speed = speed
         self._lock = threading.Lock()
@@ -109,7 +114,7 @@ class Scheduler:
         self, spec: ModelSpec, wanted: RunnerOptions, keep_alive_s: float | None, watch: ClientWatch, plan: FaultPlan
     ) -> Iterator[Runner]:
         """The model, loaded with the options `wanted`, for the time of one request."""
-        _fail_if_planned(spec, plan)
+        _fail_if_planned(spec, plan, self._era)
         wanted = replace(wanted, num_ctx=min(wanted.num_ctx, spec.context_length))
         runner = self._acquire(spec, wanted, watch)
         if keep_alive_s is not None:
@@ -148,7 +153,8 @@ class Scheduler:
         while not self._has_room_for(spec):
             watch.wait_s(ROOM_LOOK_S)
         watch.wait_until(max(start_ns, now_ns()) + int(spec.load_s / self._speed * NS_PER_S))
-        runner = Runner(spec, wanted, SlotPool(self._parallel), users=1)
+        kept = PromptCache(self._era.kept_prompts_bytes, spec.block_count * KV_BYTES_PER_TOKEN_AND_BLOCK)
+        runner = Runner(spec, wanted, SlotPool(self.parallel, kept), users=1)
         with self._lock:
             self._runners[spec.digest] = runner
         return runner
@@ -177,7 +183,7 @@ class Scheduler:
         self._runners = {key: one for key, one in self._runners.items() if not one.is_leaving(latest_s)}
 
 
-def _fail_if_planned(spec: ModelSpec, plan: FaultPlan) -> None:
+def _fail_if_planned(spec: ModelSpec, plan: FaultPlan, era: Era) -> None:
     if plan.get(QUEUE_FULL):
         raise OllamaError(503, "server busy, please try again.  maximum pending requests exceeded")
     if fault := plan.get(OUT_OF_MEMORY):
@@ -185,4 +191,5 @@ def _fail_if_planned(spec: ModelSpec, plan: FaultPlan) -> None:
         text = f"model requires more system memory ({needed_gib:.1f} GiB) than is available ({needed_gib / 2:.1f} GiB)"
         raise OllamaError(500, fault.message or text)
     if fault := plan.get(LOAD_FAILED):
-        raise OllamaError(500, fault.message or "llama runner process has terminated: exit status 2")
+        process = "llama-server" if era.has_llama_server else "llama runner"
+        raise OllamaError(500, fault.message or f"{process} process has terminated: exit status 2")

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
+from .eras import TODAY, Era
 from .faults import Fault
 from .models import ModelSpec, ModelStore, default_models, pullable_models
 from .routes import ALL
 from .scheduler import DEFAULT_MAX_LOADED, Scheduler
 from .web import SimulatorHTTPServer
-from .world import DEFAULT_VERSION, World
+from .world import World
 
 SHUTDOWN_LOOK_S = 0.02
 
@@ -21,7 +22,8 @@ class SimulatedOllama:
     """An Ollama-compatible server on a thread of this process.
 
     `models` replaces the default ones, `speed` multiplies all rates and divides load times, `parallel` is what
-    OLLAMA_NUM_PARALLEL is to the real one, `max_loaded` how many models fit at once, `seed` repeats the noise.
+    OLLAMA_NUM_PARALLEL is to the real one, `max_loaded` how many models fit at once, `seed` repeats the noise, `era`
+    is how it counts (`agent.simulator.eras`), `version` what it calls itself in place of its era's own version.
     Port 0 takes a free one; it stays the same over `restart`. Raise `OSError` at `start` when the port is taken.
     """
 
@@ -34,13 +36,16 @@ class SimulatedOllama:
         speed: float = 1.0,
         parallel: int = 1,
         max_loaded: int = DEFAULT_MAX_LOADED,
-        version: str = DEFAULT_VERSION,
+        version: str | None = None,
         seed: int = 0,
+        era: Era = TODAY,
     ) -> None:
         if speed <= 0 or parallel < 1 or max_loaded < 1:
             raise ValueError("speed must be above 0, parallel and max_loaded at least 1")
         store = ModelStore(default_models() if models is None else models, pullable_models())
-        self.world = World(store, Scheduler(parallel, max_loaded, speed), version=version, speed=speed, seed=seed)
+        scheduler = Scheduler(parallel, max_loaded, speed, era)
+        version = era.marked_version if version is None else version
+        self.world = World(store, scheduler, version=version, era=era, speed=speed, seed=seed)
         self.host = host
         self.port = port
         self._server: SimulatorHTTPServer | None = None

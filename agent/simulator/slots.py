@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from .clock import ClientWatch
+from .prompt_cache import PromptCache
 from .tokenizer import common_prefix_length
 
 QUEUE_LOOK_S = 0.2
@@ -17,14 +18,18 @@ QUEUE_LOOK_S = 0.2
 
 @dataclass
 class Slot:
-    """One sequence's place. `tokens` is what its key-value cache holds."""
+    """One sequence's place. `tokens` is what its key-value cache holds, `kept` what others and it held before."""
 
+    kept: PromptCache = field(default_factory=PromptCache)
     tokens: list[str] = field(default_factory=list)
     in_use: bool = False
 
     def begin(self, prompt: list[str]) -> int:
         """Take over the part of `prompt` already computed; return its length. One token is always left to compute."""
-        cached = min(common_prefix_length(self.tokens, prompt), len(prompt) - 1)
+        found = self.kept.best_for(prompt)
+        self.kept.keep(self.tokens)
+        shared = max(common_prefix_length(self.tokens, prompt), common_prefix_length(found, prompt))
+        cached = min(shared, len(prompt) - 1)
         self.tokens = prompt[:cached]
         return cached
 
@@ -37,11 +42,12 @@ class _Waiter:
 
 
 class SlotPool:
-    """`count` slots, given in order of arrival."""
+    """`count` slots, given in order of arrival. All share the prompts that are `kept`."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, kept: PromptCache | None = None) -> None:
         self._lock = threading.Lock()
-        self._slots = [Slot() for _ in range(count)]
+        kept = PromptCache() if kept is None else kept
+        self._slots = [Slot(kept) for _ in range(count)]
         self._queue: deque[_Waiter] = deque()
 
     @property

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .eras import TODAY, Era
 from .faults import FaultBook
 from .models import ModelStore
 from .scheduler import Scheduler
 
-DEFAULT_VERSION = "0.24.0-obt-simulator"
-"""Agents know a simulator by the word in its version."""
+DEFAULT_VERSION = TODAY.marked_version
 KEPT_REQUESTS = 1000
 PROMPT_START_CHARACTERS = 60
 
@@ -61,6 +61,7 @@ class World:
     faults: FaultBook = field(default_factory=FaultBook)
     log: RequestLog = field(default_factory=RequestLog)
     version: str = DEFAULT_VERSION
+    era: Era = TODAY
     speed: float = 1.0
     seed: int = 0
     _numbers: Iterator[int] = field(default_factory=itertools.count)

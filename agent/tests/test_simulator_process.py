@@ -151,3 +151,16 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("The simulated Ollama cannot start: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_it_plays_the_era_that_is_asked_for_and_knows_no_other() -> None:
+    with simulator("--era", "mlx") as (_, url):
+        assert requests.get(f"{url}/api/version", timeout=TIMEOUT_S).json() == {"version": "0.33.3-obt-simulator"}
+        (one, *_) = requests.get(f"{url}/api/tags", timeout=TIMEOUT_S).json()["models"]
+        assert one["details"]["format"] == "safetensors"
+    refused = subprocess.run(
+        [sys.executable, "-m", "agent.simulator", "--era", "9"],
+        cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
+    )  # fmt: skip
+    assert refused.returncode == 2
+    assert "invalid choice: '9'" in refused.stderr
