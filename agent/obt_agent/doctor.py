@@ -17,6 +17,7 @@ from .hardware import collect
 from .link import describe
 from .locality import is_local
 from .ollama import OllamaClient, OllamaError
+from .power import read_power
 from .probes.choose import choose, nvml
 from .probes.record import record, write
 
@@ -116,11 +117,24 @@ def _machine(state_dir: Path) -> Iterator[Finding]:
         yield Finding(OK, f"GPU {gpu.index}: {gpu.name}, driver {gpu.driver_version or 'unknown'}.")
     for what, why in hardware.missing.items():
         yield Finding(NOTE, f"{what}: {why}")
+    yield from _power()
     free = machine.read().values.get("disk_free_bytes")
     if free is not None and free < MINIMUM_FREE_DISK_BYTES:
         yield Finding(
             PROBLEM, f"Only {free / 1e6:.0f} MB are free at {state_dir}.", "Make room: below 500 MB no job is taken."
         )
+
+
+def _power() -> Iterator[Finding]:
+    power = read_power()
+    if power.power_source == "battery":
+        yield Finding(NOTE, "The machine runs on its battery.", "Plug it in: on battery most machines are slower.")
+    elif power.power_source is not None:
+        yield Finding(OK, "The machine runs on mains power.")
+    if power.cpu_governor is not None:
+        yield Finding(OK, f"The CPU's clock is governed by: {power.cpu_governor}.")
+    for what, why in power.missing.items():
+        yield Finding(NOTE, f"{what}: {why}")
 
 
 def _server(server: Optional[str], state_dir: Path, ca_file: Optional[Path]) -> Iterator[Finding]:

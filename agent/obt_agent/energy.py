@@ -1,15 +1,15 @@
 """Energy per token, from the recorded telemetry and the samples' own times. Pure; agent and server may both use it.
 
 Only GPUs are counted, all of the machine together, and only where the whole model was on them: what the CPU uses cannot
-be read by an ordinary user. By NVML's energy counter where there is one, else by integrating power, which is labelled.
-Approximate: readings are 0.2 s apart, so a phase under 5 s has borders that weigh too much, and is marked.
+be read by an ordinary user. By the GPU's energy counter where there is one, else by integrating power; the label says
+which. Approximate: readings are 0.2 s apart, so a phase under 5 s has borders that weigh too much, and is marked.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -23,12 +23,21 @@ MJ_PER_J = 1000.0
 
 COUNTER = "energy counter"
 INTEGRATED = "integrated power"
+AVERAGED = "integrated mean power"
+# The ways to a GPU's energy, the best first: the series it needs, and what it is called.
+WAYS = {COUNTER: "energy_mj", INTEGRATED: "power_w", AVERAGED: "power_average_w"}
+BY_WORDS = {
+    COUNTER: "by the GPU's energy counter",
+    INTEGRATED: "by integrating the GPU's power",
+    AVERAGED: "by integrating the GPU's power, of which only a mean over about a second is told",
+}
 
 OUTPUT, OUTPUT_NET = "energy_per_output_token", "energy_per_output_token_net"
 PROMPT, PROMPT_NET = "energy_per_prompt_token", "energy_per_prompt_token_net"
 APPLICABLE: dict[str, tuple[str, ...]] = {
     "decode": (OUTPUT, OUTPUT_NET),
     "chat": (OUTPUT, OUTPUT_NET, PROMPT, PROMPT_NET),
+    "prompt": (OUTPUT, OUTPUT_NET, PROMPT, PROMPT_NET),
     "prefill": (PROMPT, PROMPT_NET),
 }
 
@@ -40,7 +49,7 @@ NO_GPU = "no energy or power of a GPU could be read"
 GAP = "the readings have a gap there"
 NO_IDLE = "idle power was not measured before the cells"
 
-_GPU = re.compile(r"gpu_(\d+)_(energy_mj|power_w)")
+_GPU = re.compile(r"gpu_(\d+)_(energy_mj|power_w|power_average_w)")
 
 
 @dataclass(frozen=True)
@@ -125,14 +134,14 @@ class Meter:
             return Energy(
                 None, seconds, reason=self.problem or (NO_GPU if not self._gpus else "the phase has no length")
             )
-        total, sources = 0.0, set()
+        total, sources = 0.0, [COUNTER]
         for points in self._gpus.values():
             joules, source = _of_gpu(points, start_s, end_s)
             if joules is None:
                 return Energy(None, seconds, reason=GAP)
             total += joules
-            sources.add(source)
-        return Energy(total, seconds, INTEGRATED if INTEGRATED in sources else COUNTER)
+            sources.append(source)
+        return Energy(total, seconds, worst_of(sources))
 
 
 def problem_of(telemetry: Optional[Telemetry]) -> Optional[str]:
@@ -148,8 +157,17 @@ def _of_gpu(points: dict[str, Points], start_s: float, end_s: float) -> tuple[Op
     counted = points["energy_mj"].grown(start_s, end_s) if "energy_mj" in points else None
     if counted is not None:
         return counted / MJ_PER_J, COUNTER
-    power = points.get("power_w")
-    return (power.integral(start_s, end_s) if power else None), INTEGRATED
+    for way in (INTEGRATED, AVERAGED):
+        power = points.get(WAYS[way])
+        joules = power.integral(start_s, end_s) if power else None
+        if joules is not None:
+            return joules, way
+    return None, AVERAGED
+
+
+def worst_of(sources: Iterable[str]) -> str:
+    """The least exact of these ways: a sum is as good as its worst part."""
+    return max(sources, key=list(WAYS).index)
 
 
 def decode_phase(sample: Sample) -> Optional[tuple[float, float]]:
@@ -198,9 +216,9 @@ def tokens_of(sample: Sample, of_prompt: bool) -> Optional[int]:
 def note_of(energies: Sequence[Energy]) -> str:
     """How these were measured, and whether the phases were long enough, in words."""
     known = [energy for energy in energies if energy.joules is not None]
-    by = INTEGRATED if any(energy.source == INTEGRATED for energy in known) else COUNTER
+    by = worst_of([COUNTER, *(energy.source for energy in known if energy.source)])
     shortest = min((energy.seconds for energy in known), default=0.0)
-    words = f"approximate, by the GPU's {by}" if by == COUNTER else "approximate, by integrating the GPU's power"
+    words = f"approximate, {BY_WORDS[by]}"
     if shortest < SHORTEST_PHASE_S:
         words += (
             f"; too short: phases of {shortest:.1f} s, and under {SHORTEST_PHASE_S:.0f} s the borders weigh too much"

@@ -40,7 +40,7 @@ FORWARDERS = (
 )
 # Proxies pass on to anywhere, often to this machine: no telling.
 PROXIES = ("nginx", "caddy", "haproxy", "traefik", "envoy", "httpd", "apache2")
-_CONTAINER_CGROUP = re.compile(r"docker|libpod|kubepods|containerd|/lxc|crio-|buildkit")
+_CONTAINER_CGROUP = re.compile(r"docker|libpod|kubepods|containerd|/lxc|crio-|buildkit|nspawn")
 
 
 class Listener(NamedTuple):

@@ -20,6 +20,8 @@ KV_CACHE_FLAGS = ("--kv-cache-type", "--cache-type-k", "-ctk")
 PARALLEL_FLAGS = ("--parallel", "-np")
 FLASH_ATTENTION_WORDS = {"on": "on", "1": "on", "true": "on", "off": "off", "0": "off", "false": "off", "auto": "auto"}
 MAX_PARALLEL = 4096
+NOT_SHOWN = "The runner's command line does not show it."
+SETTINGS = ("flash_attention", "kv_cache_type", "num_parallel")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -36,6 +38,11 @@ def read_server_settings(url: str, digest: str) -> ServerSettings:
     chosen = ours or lines  # the model's own digest is not that of the file with its weights
     found = {parse_command_line(line) for line in chosen}
     return found.pop() if len(found) == 1 else ServerSettings()
+
+
+def missing_reasons(settings: ServerSettings) -> dict[str, str]:
+    """Why settings are unknown, by their names in ServerSettings; empty when all are known."""
+    return {name: NOT_SHOWN for name in SETTINGS if getattr(settings, name) is None}
 
 
 def runner_command_lines(url: str) -> list[list[str]]:

@@ -81,6 +81,22 @@ def test_without_a_counter_power_is_integrated_and_called_so() -> None:
     assert "integrating" in note_of([used])
 
 
+def test_a_mean_power_is_the_last_resort_and_says_so() -> None:
+    telemetry = recording(gpu_0_power_average_w=power_at)
+    metric, used = per_token(SAMPLE, Meter(telemetry), energy.OUTPUT)
+    assert metric.value == pytest.approx(BUSY_W * 6 / 160)
+    assert used.source == energy.AVERAGED
+    assert "only a mean over about a second is told" in note_of([used])
+    both = recording(gpu_0_power_average_w=lambda t: 1.0, gpu_0_power_w=power_at)
+    assert per_token(SAMPLE, Meter(both), energy.OUTPUT)[1].source == energy.INTEGRATED
+
+
+def test_a_sum_over_gpus_is_called_by_its_least_exact_part() -> None:
+    telemetry = recording(gpu_0_energy_mj=energy_mj_at, gpu_1_power_average_w=lambda t: 10.0)
+    used = per_token(SAMPLE, Meter(telemetry), energy.OUTPUT)[1]
+    assert (used.joules, used.source) == (pytest.approx((BUSY_W + 10) * 6), energy.AVERAGED)
+
+
 def test_a_counter_that_began_anew_falls_back_to_power() -> None:
     telemetry = recording(gpu_0_energy_mj=lambda t: energy_mj_at(t) - (5e9 if t > 13 else 0), gpu_0_power_w=power_at)
     used = per_token(SAMPLE, Meter(telemetry), energy.OUTPUT)[1]

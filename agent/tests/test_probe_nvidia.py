@@ -6,6 +6,7 @@ import psutil
 import pynvml
 import pytest
 
+from agent.obt_agent.probes import ONLY_AVERAGE, Reading, host_reading
 from agent.obt_agent.probes.nvidia import NvidiaProbe, is_ollama, reason_names, why
 
 from .recordings import RecordedNvml
@@ -34,7 +35,7 @@ def test_it_reads_an_nvidia_gpu_with_instant_power() -> None:
         "gpu_0_power_limit_w": 450.0,
         "gpu_0_energy_mj": 8123456789.0,
         "gpu_0_ollama_memory_bytes": 5368709120.0,
-        "gpu_0_other_memory_bytes": 314572800.0,
+        "gpu_0_other_memory_bytes": 419430400.0,
         "gpu_0_clocks_event_reasons_bits": 4.0,
     }
     assert reading.throttle == {0: ["sw_power_cap"]}
@@ -69,6 +70,17 @@ def test_a_gpu_on_which_nothing_computes_holds_none_of_ollamas_memory() -> None:
     assert NvidiaProbe(nvml).read().values["gpu_0_ollama_memory_bytes"] == 0.0
 
 
+def test_a_runner_that_draws_and_computes_is_counted_once_and_one_that_only_draws_is_counted_too() -> None:
+    nvml = RecordedNvml("rtx4090")
+    device = nvml.answers["devices"][0]
+    device["nvmlDeviceGetGraphicsRunningProcesses"] = device["nvmlDeviceGetComputeRunningProcesses"]
+    probe = NvidiaProbe(nvml)
+    probe.is_ollama = lambda pid: pid == 4211
+    assert probe.read().values["gpu_0_ollama_memory_bytes"] == 5368709120.0
+    device["nvmlDeviceGetComputeRunningProcesses"] = []
+    assert probe.read().values["gpu_0_ollama_memory_bytes"] == 5368709120.0
+
+
 def test_a_process_is_told_by_its_name_and_one_that_ended_is_nobodys() -> None:
     assert not is_ollama(psutil.Process().pid)
     assert not is_ollama(2**30)
@@ -83,10 +95,26 @@ def test_an_error_that_may_pass_is_asked_again() -> None:
     assert probe.read().values["gpu_0_temperature_c"] == 50.0
 
 
-def test_power_falls_back_to_the_average_where_there_is_no_instant_field() -> None:
+def without_instant_power(architecture: int | str) -> Reading:
     nvml = RecordedNvml("rtx4090")
     nvml.answers["devices"][0]["nvmlDeviceGetFieldValues"] = {"nvmlReturn": 3, "uiVal": 0}
-    assert NvidiaProbe(nvml).read().values["gpu_0_power_w"] == 301.0
+    nvml.answers["devices"][0]["nvmlDeviceGetArchitecture"] = architecture
+    return NvidiaProbe(nvml).read()
+
+
+@pytest.mark.parametrize("architecture", [7, 8, 9, "NVML_ERROR_FUNCTION_NOT_FOUND"])
+def test_a_mean_is_called_one_and_is_not_the_power_of_the_moment(architecture: int | str) -> None:
+    reading = without_instant_power(architecture)
+    assert reading.values["gpu_0_power_average_w"] == 301.0
+    assert "gpu_0_power_w" not in reading.values
+    assert reading.missing["gpu_0_power_w"] == ONLY_AVERAGE
+    assert host_reading(reading).gpus[0].power_w == 301.0  # to show now, a mean is good enough
+
+
+def test_before_ampere_the_one_power_there_is_is_that_of_the_moment() -> None:
+    reading = without_instant_power(pynvml.NVML_DEVICE_ARCH_TURING)
+    assert reading.values["gpu_0_power_w"] == 301.0
+    assert "gpu_0_power_average_w" not in reading.values
 
 
 def test_an_older_drivers_name_for_the_reasons_works_too() -> None:

@@ -1,8 +1,7 @@
-"""The probes of AMD's and Apple's GPUs on recorded outputs, and all probes together."""
+"""The probe of Apple's GPUs on recorded outputs, and all probes together."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,84 +9,11 @@ import pytest
 from agent.obt_agent import wire
 from agent.obt_agent.contract import HostReading
 from agent.obt_agent.probes import Reading, host_reading, merge, unit_of
-from agent.obt_agent.probes.amd import AmdProbe, pci_name
 from agent.obt_agent.probes.apple import NO_POWER, parse_accelerators, parse_displays, read_statistics
 from agent.obt_agent.probes.choose import choose
 from agent.obt_agent.probes.nvidia import NvidiaProbe
 
 from .recordings import RECORDED, RecordedNvml
-
-# -- AMD ---------------------------------------------------------------------------------------------------------
-
-
-def sysfs(root: Path, *cards: str) -> Path:
-    """A file system with these recorded cards, among other things that are called card."""
-    drm = root / "sys/class/drm"
-    for number, card in enumerate(cards):
-        for path, content in json.loads((RECORDED / "amdgpu" / f"{card}.json").read_text()).items():
-            file = drm / f"card{number}/device" / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(content)
-        (drm / f"card{number}-DP-1").mkdir()
-    (root / "usr/share/misc").mkdir(parents=True)
-    (root / "usr/share/misc/pci.ids").write_text((RECORDED / "pci.ids").read_text())
-    (root / "sys/module/amdgpu").mkdir(parents=True)
-    (root / "sys/module/amdgpu/version").write_text("6.7.8\n")
-    return root
-
-
-def test_it_describes_and_reads_an_amd_card(tmp_path: Path) -> None:
-    probe = AmdProbe(sysfs(tmp_path, "rx7900xtx"))
-    (gpu,) = probe.gpus()
-    assert gpu.name == "AMD Navi 31 [Radeon RX 7900 XT/7900 XTX/7900 GRE/7900M]"
-    assert gpu.driver_version == "6.7.8"
-    assert gpu.memory_total_bytes == 25753026560
-    assert gpu.power_limit_w == 303.0
-    reading = probe.read()
-    assert reading.values == {
-        "gpu_0_utilisation_percent": 37.0,
-        "gpu_0_memory_used_bytes": 8589934592.0,
-        "gpu_0_memory_total_bytes": 25753026560.0,
-        "gpu_0_temperature_c": 61.0,
-        "gpu_0_power_w": 287.0,
-        "gpu_0_sm_clock_mhz": 2482.0,
-    }
-    assert reading.missing == {}
-
-
-def test_what_an_apu_lacks_has_a_reason_and_the_newer_power_file_is_known(tmp_path: Path) -> None:
-    probe = AmdProbe(sysfs(tmp_path, "rx7900xtx", "apu"), first_index=2)
-    reading = probe.read()
-    assert [gpu.index for gpu in probe.gpus()] == [2, 3]
-    assert probe.gpus()[1].name == "AMD GPU 0x15bf"
-    assert probe.gpus()[1].power_limit_w is None
-    assert reading.values["gpu_3_power_w"] == pytest.approx(9.18)
-    assert "gpu_3_sm_clock_mhz" not in reading.values
-    assert reading.missing == {"gpu_3_sm_clock_mhz": "The amdgpu driver does not offer it for this GPU."}
-
-
-@pytest.mark.parametrize("content", ["", "N/A\n", "\x00"])
-def test_a_file_without_a_number_is_missing_not_zero(tmp_path: Path, content: str) -> None:
-    root = sysfs(tmp_path, "rx7900xtx")
-    (root / "sys/class/drm/card0/device/gpu_busy_percent").write_text(content)
-    reading = AmdProbe(root).read()
-    assert "gpu_0_utilisation_percent" not in reading.values
-    assert reading.missing["gpu_0_utilisation_percent"] == "gpu_busy_percent could not be read."
-
-
-def test_cards_of_others_are_not_amds(tmp_path: Path) -> None:
-    root = sysfs(tmp_path, "rx7900xtx")
-    (root / "sys/class/drm/card0/device/vendor").write_text("0x10de\n")
-    assert AmdProbe(root).cards == {}
-    assert AmdProbe(tmp_path / "nothing").cards == {}
-
-
-def test_a_pci_name_is_looked_up_below_its_own_vendor() -> None:
-    text = (RECORDED / "pci.ids").read_text()
-    assert pci_name(text, "0x1002", "0x73bf") == "Navi 21 [Radeon RX 6800/6800 XT / 6900 XT]"
-    assert pci_name(text, "0x1002", "0x2204") is None
-    assert pci_name(text, "0x1002", "") is None
-
 
 # -- Apple -------------------------------------------------------------------------------------------------------
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from agent.obt_agent.contract import ServerSettings
 from agent.obt_agent.ollama import OllamaClient, StreamLimits
 from agent.obt_agent.server_settings import (
+    NOT_SHOWN,
+    SETTINGS,
     is_runner,
+    missing_reasons,
     parse_command_line,
     read_server_settings,
     runner_command_lines,
@@ -59,6 +70,61 @@ def test_an_address_where_no_ollama_of_this_machine_listens_is_unknown() -> None
     assert read_server_settings("http://127.0.0.1:1", "d") == ServerSettings()
 
 
+def test_each_unknown_setting_has_its_reason_and_a_known_one_has_none() -> None:
+    assert missing_reasons(ServerSettings()) == dict.fromkeys(SETTINGS, NOT_SHOWN)
+    assert missing_reasons(ServerSettings("on", "f16", 4)) == {}
+    assert missing_reasons(ServerSettings("auto", None, 1)) == {"kv_cache_type": NOT_SHOWN}
+    assert set(SETTINGS) == {one.name for one in dataclasses.fields(ServerSettings)}
+
+
+# -- the processes of 0.30 and later -----------------------------------------------------------------------------
+
+# Ollama 0.30.1 starts it so (llm/llama_server.go, startLlamaServer); without OLLAMA_KV_CACHE_TYPE no cache type.
+LLAMA_SERVER_ARGUMENTS = (
+    "--port 1 --host 127.0.0.1 --no-webui --offline -c 16384 -np 4 --flash-attn auto -b 512 -ub 512"
+)
+SERVER = """
+import socket, subprocess, sys
+listener = socket.create_server(("127.0.0.1", 0))
+children = []
+for model, _, more in (word.partition("=") for word in sys.argv[2:]):
+    command = [sys.argv[1], "-c", "import sys; sys.stdin.read()", "--model", model, *ARGUMENTS, *more.split()]
+    children.append(subprocess.Popen(command, stdin=subprocess.PIPE))
+print(listener.getsockname()[1], flush=True)
+sys.stdin.read()
+for child in children:
+    child.communicate()
+"""
+
+
+@contextlib.contextmanager
+def ollama_with_llama_servers(folder: Path, *models: str) -> Iterator[str]:
+    """A process called ollama that listens, with a child called llama-server for each `model=more arguments`."""
+    python = os.path.realpath(sys.executable)
+    for name in ("ollama", "llama-server"):
+        (folder / name).symlink_to(python)
+    script = SERVER.replace("ARGUMENTS", repr(LLAMA_SERVER_ARGUMENTS.split()))
+    command = [str(folder / "ollama"), "-c", script, str(folder / "llama-server"), *models]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        server.communicate()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links to a program")
+def test_the_child_process_of_0_30_shows_its_settings(tmp_path: Path) -> None:
+    with ollama_with_llama_servers(tmp_path, "/m/sha256-ab=--cache-type-k q8_0 --cache-type-v q8_0") as url:
+        assert read_server_settings(url, "another") == ServerSettings("auto", "q8_0", 4)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links to a program")
+def test_of_two_children_with_different_settings_only_the_models_own_is_read(tmp_path: Path) -> None:
+    with ollama_with_llama_servers(tmp_path, "/m/sha256-ab=--cache-type-k q4_0", "/m/sha256-cd=") as url:
+        assert read_server_settings(url, "sha256:ab") == ServerSettings("auto", "q4_0", 4)
+        assert read_server_settings(url, "cd") == ServerSettings("auto", None, 4)
+        assert read_server_settings(url, "not-among-them") == ServerSettings()
+
+
 class TestRealOllama:
     """With a real server process that has a model loaded."""
 
@@ -75,4 +141,6 @@ class TestRealOllama:
         assert all("runner" in line for line in lines)
 
     def test_0_24_shows_no_settings_so_they_are_unknown(self, real_ollama_server: RealOllama) -> None:
-        assert read_server_settings(real_ollama_server.url, "d") == ServerSettings()
+        settings = read_server_settings(real_ollama_server.url, "d")
+        assert settings == ServerSettings()
+        assert missing_reasons(settings)["flash_attention"] == "The runner's command line does not show it."

@@ -1,7 +1,8 @@
 """Reading this machine: one file per vendor, all saying the same kind of thing.
 
 A probe reads named quantities. The name's ending is its unit (`unit_of`); a GPU's begin with `gpu_<index>_`. What could
-not be read is absent from `values` and has its reason in `missing` under the same name.
+not be read is absent from `values` and has its reason in `missing` under the same name. `power_w` is the power of the
+moment; where a GPU tells only a mean over the last second or so, it is `power_average_w`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ _UNITS = {
     "s": "s",
 }
 _PER_SECOND = "_per_s"
+ONLY_AVERAGE = "Only a mean over about a second is told: power_average_w."
+OWN_USER_ONLY = "The driver tells memory per process to that process's own user only."
 
 
 class Reading(NamedTuple):
@@ -93,7 +96,7 @@ def _gpu_reading(index: int, reading: Reading) -> GpuReading:
         memory_used_bytes=_whole(value("memory_used_bytes")),
         memory_total_bytes=_whole(value("memory_total_bytes")),
         temperature_c=value("temperature_c"),
-        power_w=value("power_w"),
+        power_w=value("power_w") if value("power_w") is not None else value("power_average_w"),
         sm_clock_mhz=value("sm_clock_mhz"),
         throttle_reasons=reading.throttle.get(index, []),
     )

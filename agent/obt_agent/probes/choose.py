@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..machine import Gpu
-from . import Probe, Reading, host_reading, merge
+from . import Probe, Reading, amd_smi, host_reading, merge
 from .amd import AmdProbe
 from .apple import AppleProbe
 from .cpu import CpuProbe
 from .host import DiskProbe, DiskTrafficProbe, HostProbe
+from .intel import IntelProbe
 from .nvidia import NvidiaProbe, why
 
 
@@ -37,7 +38,11 @@ def choose(state_dir: Path, root: Path = Path("/")) -> Machine:
     _add_nvidia(machine)
     amd = AmdProbe(root, first_index=len(machine.gpus()))
     if amd.cards:
+        amd.smi = amd_smi.start()
         machine.probes.append(amd)
+    intel = IntelProbe(root, first_index=len(machine.gpus()))
+    if intel.cards:
+        machine.probes.append(intel)
     if sys.platform == "darwin":
         machine.probes.append(AppleProbe(first_index=len(machine.gpus())))
     return machine

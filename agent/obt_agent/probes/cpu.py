@@ -11,7 +11,7 @@ from typing import Optional
 
 from ..machine import Gpu
 from . import Reading
-from .amd import read_number
+from .sysfs import read_number
 
 READ_EVERY_S = 1.0  # reading a core's frequency may wake it
 MAX_CORES_READ = 16

@@ -1,7 +1,7 @@
 """NVIDIA GPUs, by NVML (`nvidia-ml-py`).
 
-Power is the instant field where the driver has it; nvmlDeviceGetPowerUsage is a one-second average on Ampere and later.
-Utilisation is the share of time in which a kernel ran, not how well the GPU was used.
+Power is the instant field where the driver has it; else nvmlDeviceGetPowerUsage, which is a one-second mean on Ampere
+and later and is then called so. Utilisation is the share of time in which a kernel ran, not how well the GPU was used.
 Source: NVML API reference, "Device Queries" and "Field Value Enums".
 """
 
@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional
 import psutil
 
 from ..machine import Gpu
-from . import Reading
+from . import ONLY_AVERAGE, Reading
 
 # Bits of nvmlClocksEventReasons, in the order of nvml.h. Idle and application settings hold nothing back by themselves.
 EVENT_REASONS = {
@@ -26,6 +26,7 @@ EVENT_REASONS = {
     0x080: "hw_power_brake_slowdown",
     0x100: "display_clock_setting",
 }
+AVERAGES_SINCE_ARCHITECTURE = 7  # NVML_DEVICE_ARCH_AMPERE
 OLLAMA_NAMES = ("ollama", "llama-server", "llama_server")
 NO_MEMORY_PER_PROCESS = "The driver does not tell memory per process (as under Windows' display driver model)."
 _HARMLESS = 0x001 | 0x002 | 0x100
@@ -44,6 +45,7 @@ class NvidiaProbe:
         self.handles = {first_index + i: nvml.nvmlDeviceGetHandleByIndex(i) for i in range(count)}
         self.is_ollama: Callable[[int], bool] = is_ollama
         self._ollamas: dict[int, bool] = {}  # process id → whether it is Ollama's
+        self._averages: dict[int, bool] = {}  # whether nvmlDeviceGetPowerUsage is a mean
         self._never: dict[str, str] = {}  # what this hardware does not report, with the reason
 
     def gpus(self) -> list[Gpu]:
@@ -84,7 +86,6 @@ class NvidiaProbe:
         simple: dict[str, Callable[[], float]] = {
             "utilisation_percent": lambda: nvml.nvmlDeviceGetUtilizationRates(handle).gpu,
             "temperature_c": lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU),
-            "power_w": lambda: _power_mw(nvml, handle) / 1000,
             "sm_clock_mhz": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM),
             "memory_clock_mhz": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM),
             "power_limit_w": lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(handle) / 1000,
@@ -95,14 +96,32 @@ class NvidiaProbe:
             value = self._query(index, reading, field, query)
             if value is not None:
                 reading.values[f"gpu_{index}_{field}"] = float(value)
+        self._read_power(index, handle, reading)
         self._read_processes(index, handle, reading)
         bits = reading.values.get(f"gpu_{index}_clocks_event_reasons_bits")
         reading.throttle[index] = [] if bits is None else reason_names(int(bits))
 
+    def _read_power(self, index: int, handle: Any, reading: Reading) -> None:
+        """The power of the moment; where there is only a mean, that under its own name."""
+        instant = instant_power_mw(self.nvml, handle)
+        if instant is not None:
+            reading.values[f"gpu_{index}_power_w"] = instant / 1000
+            return
+        used = self._query(index, reading, "power_w", lambda: self.nvml.nvmlDeviceGetPowerUsage(handle))
+        if used is None:
+            return
+        if index not in self._averages:
+            self._averages[index] = averages_power(self.nvml, handle)
+        if self._averages[index]:
+            reading.missing[f"gpu_{index}_power_w"] = ONLY_AVERAGE
+            reading.values[f"gpu_{index}_power_average_w"] = used / 1000
+        else:
+            reading.values[f"gpu_{index}_power_w"] = used / 1000
+
     def _read_processes(self, index: int, handle: Any, reading: Reading) -> None:
         """Memory of Ollama's processes, and of all others, on one GPU."""
         fields = ("ollama_memory_bytes", "other_memory_bytes")
-        asked = self._query(index, reading, "processes", lambda: compute_processes(self.nvml, handle))
+        asked = self._query(index, reading, "processes", lambda: processes_on(self.nvml, handle))
         used = asked or []
         if asked is None or any(size is None for _, size in used):
             reason = reading.missing.pop(f"gpu_{index}_processes", NO_MEMORY_PER_PROCESS)
@@ -127,9 +146,14 @@ class NvidiaProbe:
             return None
 
 
-def compute_processes(nvml: Any, handle: Any) -> list[tuple[int, Optional[int]]]:
-    """(process id, bytes of GPU memory) of what computes on a GPU; None bytes where the driver does not tell."""
-    return [(one.pid, one.usedGpuMemory) for one in nvml.nvmlDeviceGetComputeRunningProcesses(handle)]
+def processes_on(nvml: Any, handle: Any) -> list[tuple[int, Optional[int]]]:
+    """(process id, bytes of GPU memory) of what computes or draws on a GPU; None bytes where the driver does not tell.
+
+    Ollama's Vulkan runner counts as drawing. A process in both lists has the same bytes in both.
+    """
+    computing = nvml.nvmlDeviceGetComputeRunningProcesses(handle)
+    drawing = nvml.nvmlDeviceGetGraphicsRunningProcesses(handle)
+    return list({one.pid: (one.pid, one.usedGpuMemory) for one in [*drawing, *computing]}.values())
 
 
 def is_ollama(pid: int) -> bool:
@@ -159,16 +183,25 @@ def _event_reasons(nvml: Any, handle: Any) -> int:
     return int((query or nvml.nvmlDeviceGetCurrentClocksThrottleReasons)(handle))
 
 
-def _power_mw(nvml: Any, handle: Any) -> float:
+def instant_power_mw(nvml: Any, handle: Any) -> Optional[float]:
+    """The power of the moment in milliwatts; None where the driver has no field for it."""
     field = getattr(nvml, "NVML_FI_DEV_POWER_INSTANT", None)
-    if field is not None:
-        try:
-            (answer,) = nvml.nvmlDeviceGetFieldValues(handle, [field])
-            if answer.nvmlReturn == nvml.NVML_SUCCESS and answer.value.uiVal > 0:
-                return float(answer.value.uiVal)
-        except nvml.NVMLError:
-            pass
-    return float(nvml.nvmlDeviceGetPowerUsage(handle))
+    if field is None:
+        return None
+    try:
+        (answer,) = nvml.nvmlDeviceGetFieldValues(handle, [field])
+    except nvml.NVMLError:
+        return None
+    told = answer.nvmlReturn == nvml.NVML_SUCCESS and answer.value.uiVal > 0
+    return float(answer.value.uiVal) if told else None
+
+
+def averages_power(nvml: Any, handle: Any) -> bool:
+    """Whether nvmlDeviceGetPowerUsage is a one-second mean; so it is taken for one where the GPU's age is not told."""
+    try:
+        return int(nvml.nvmlDeviceGetArchitecture(handle)) >= AVERAGES_SINCE_ARCHITECTURE
+    except nvml.NVMLError:
+        return True
 
 
 def _text(value: Any) -> Optional[str]:

@@ -1,12 +1,15 @@
 """Recording what the probes read on this machine, as a file that tests can read in its place.
 
-The file is one JSON object: `files` (path below the root → content), `nvml` (function → answer, in the layout of
-`nvml/*.json` of the tests' recordings; null without a driver), `commands` (command line → output, macOS),
-`reading` and `missing` (what the probes made of it). No serial numbers, host names or user names.
+The file is one JSON object: `files` (path below the root → text, or {"base64": …} for bytes), `nvml` (function →
+answer, in the layout of
+`nvml/*.json` of the tests' recordings; null without a driver), `commands` (command line → output, macOS and Windows),
+`reading`, `power` and `missing` (what the agent made of it). No serial numbers, host names or user names.
 """
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import json
 import platform
 import sys
@@ -14,16 +17,25 @@ from pathlib import Path
 from typing import Any, Callable
 
 from .. import __version__
+from ..power import GOVERNOR_FILE, MODE_COMMAND, PLAN_COMMAND, read_power
 from . import merge
-from .amd import PCI_NAME_FILES, QUANTITIES, AmdProbe
+from .amd import AMD_VENDOR
+from .amd import QUANTITIES as AMD_QUANTITIES
 from .apple import DISPLAYS_COMMAND, REGISTRY_COMMAND, output
 from .choose import Machine
-from .cpu import CpuProbe
+from .cpu import CpuProbe, cores
+from .intel import INTEL_VENDOR, MEMORY_FILES, POWER_LIMIT_FILES, THROTTLE_FOLDERS
+from .intel import QUANTITIES as INTEL_QUANTITIES
 from .nvidia import NvidiaProbe
+from .sysfs import PCI_NAME_FILES, cards_of
 
 FORMAT = 1
-PLAIN_FILES = ("proc/cpuinfo", "etc/os-release", "sys/module/amdgpu/version")
-CARD_FILES = ("vendor", "device", "product_name", "hwmon/hwmon*/power1_cap", "hwmon/hwmon*/name")
+PLAIN_FILES = ("proc/cpuinfo", "proc/sys/kernel/osrelease", "etc/os-release", "sys/module/amdgpu/version")
+# Of a battery or an adapter: not its serial number.
+SUPPLY_FILES = ("type", "scope", "online", "status")
+CARD_FILES = ("vendor", "device", "uevent", "product_name", "hwmon/hwmon*/name")
+METRICS = "gpu_metrics"
+COMMANDS = {"darwin": (DISPLAYS_COMMAND, REGISTRY_COMMAND, MODE_COMMAND), "win32": (PLAN_COMMAND,)}
 MAX_FILE_CHARACTERS = 20_000
 
 
@@ -103,6 +115,7 @@ def record(machine: Machine, root: Path = Path("/"), nvml: Any = None) -> dict[s
         "nvml": record_nvml(nvml),
         "commands": record_commands(),
         "reading": reading.values,
+        "power": dataclasses.asdict(read_power(root)),
         "missing": {**machine.missing, **reading.missing},
     }
 
@@ -121,38 +134,50 @@ def record_nvml(nvml: Any) -> Any:
     return recording.answers
 
 
-def record_files(root: Path) -> dict[str, str]:
-    """The files that the probes read, by path below `root`; those that cannot be read are left out."""
+def record_files(root: Path) -> dict[str, Any]:
+    """The files that the agent reads, by path below `root`; those that cannot be read are left out."""
     found = [root / name for name in PLAIN_FILES]
     found += CpuProbe(root).files()
+    found += cores(root, GOVERNOR_FILE)
     found += sorted((root / "sys/class/hwmon").glob("hwmon*/name"))
     found += sorted((root / "sys/class/thermal").glob("thermal_zone*/type"))
-    patterns = [*CARD_FILES, *(pattern for quantity in QUANTITIES for pattern in quantity.patterns)]
-    for card in AmdProbe(root).cards.values():
-        found += [file for pattern in patterns for file in sorted(card.glob(pattern))]
-    contents = {str(file.relative_to(root)): _text(file) for file in found}
+    found += [file for name in SUPPLY_FILES for file in sorted((root / "sys/class/power_supply").glob(f"*/{name}"))]
+    found += card_files(root)
+    contents: dict[str, Any] = {str(file.relative_to(root)): _content(file) for file in found}
     names = {name: pci_lines(_text(root / name), contents) for name in PCI_NAME_FILES}
-    return {path: text for path, text in {**contents, **names}.items() if text}
+    return {path: content for path, content in {**contents, **names}.items() if content}
 
 
-def pci_lines(text: str, contents: dict[str, str]) -> str:
-    """AMD's heading and the lines of the recorded cards: the whole of pci.ids is 1.4 MB."""
+def card_files(root: Path) -> list[Path]:
+    """What the probes of AMD and Intel look at, of every card of theirs."""
+    of_amd = [*CARD_FILES, METRICS, *(pattern for quantity in AMD_QUANTITIES for pattern in quantity.patterns)]
+    of_intel = [f"device/{name}" for name in CARD_FILES]
+    of_intel += [pattern for quantity in INTEL_QUANTITIES for pattern in quantity.patterns]
+    of_intel += [*POWER_LIMIT_FILES, *MEMORY_FILES, *(f"{folder}/*reason_*" for folder in THROTTLE_FOLDERS)]
+    found = []
+    for vendor, below, patterns in ((AMD_VENDOR, "device", of_amd), (INTEL_VENDOR, "", of_intel)):
+        for card in cards_of(root, vendor):
+            found += [file for pattern in patterns for file in sorted((card / below).glob(pattern))]
+    return list(dict.fromkeys(found))
+
+
+def pci_lines(text: str, contents: dict[str, Any]) -> str:
+    """The makers' headings and the lines of the recorded cards: the whole of pci.ids is 1.4 MB."""
     devices = {value.strip()[2:].lower() for path, value in contents.items() if path.endswith("/device/device")}
+    makers = {AMD_VENDOR[2:], INTEL_VENDOR[2:]} if devices else set()
     kept, inside = [], False
     for line in text.splitlines():
         if line[:1] not in ("\t", "#", ""):
-            inside = line.startswith("1002 ")
-            kept += [line] if inside and devices else []
+            inside = line[:4] in makers
+            kept += [line] if inside else []
         elif inside and line[1:5] in devices and line[:1] == "\t":
             kept.append(line)
     return "\n".join(kept) + "\n" if kept else ""
 
 
-def record_commands() -> dict[str, str]:
-    """What macOS' commands print; empty elsewhere."""
-    if sys.platform != "darwin":
-        return {}
-    return {" ".join(command): output(command) for command in (DISPLAYS_COMMAND, REGISTRY_COMMAND)}
+def record_commands(platform: str = sys.platform) -> dict[str, str]:
+    """What the operating system's commands print that the agent asks; Linux has files instead."""
+    return {" ".join(command): output(list(command)) for command in COMMANDS.get(platform, ())}
 
 
 def write(recorded: dict[str, Any], file: Path) -> None:
@@ -165,8 +190,20 @@ def restore(recorded: dict[str, Any], root: Path) -> Path:
     for path, content in recorded["files"].items():
         file = root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content, encoding="utf-8")
+        file.write_bytes(base64.b64decode(content["base64"]) if isinstance(content, dict) else content.encode())
     return root
+
+
+def _content(file: Path) -> Any:
+    """A file's text; the bytes of the one that is none."""
+    if file.name == "cpuinfo":  # a Raspberry Pi's has its serial number
+        return "".join(line for line in _text(file).splitlines(keepends=True) if not line.startswith("Serial"))
+    if file.name != METRICS:
+        return _text(file)
+    try:
+        return {"base64": base64.b64encode(file.read_bytes()).decode()}
+    except OSError:
+        return ""
 
 
 def _text(file: Path) -> str:
