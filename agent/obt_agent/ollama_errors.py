@@ -38,6 +38,8 @@ OUT_OF_MEMORY_TEXTS = (
 LOAD_FAILED_TEXTS = (
     "runner process has terminated",
     "runner process no longer running",
+    "llama-server process has terminated",
+    "llama-server process no longer running",
     "error loading model",
     "failed to load model",
     "unable to load model",
@@ -47,7 +49,13 @@ LOAD_FAILED_TEXTS = (
     "unable to create llama context",
     "timed out waiting for",
 )
-CONTEXT_TEXTS = ("exceeds the context length", "exceeds maximum context", "context size has been exceeded")
+CONTEXT_TEXTS = (
+    "exceeds the context length",
+    "exceeds maximum context",
+    "context size has been exceeded",
+    "exceeds the available context size",  # llama-server, 0.30 and later
+    "exceeds the model's maximum context length",  # MLX
+)
 BUSY_TEXTS = ("server busy", "maximum pending requests exceeded")
 
 

@@ -72,6 +72,7 @@ class Surroundings:
     telemetry_interval_s: Optional[float] = optional(min=0)  # what it should have been
     throttle: Optional[list[str]] = optional(max_items=64)  # "gpu_0.hw_thermal_slowdown", "cpu.thermal", …
     expiry_off_s: Optional[float] = None  # when Ollama will unload the model − when this request asked for it
+    expiry_stood_still: Optional[bool] = None  # True: that time did not move when this request's answer ended
 
 
 @dataclass(frozen=True)

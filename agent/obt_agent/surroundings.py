@@ -25,6 +25,8 @@ from .telemetry import Stretch
 EXPIRY_ASKED_TIMES = 25
 EXPIRY_PAUSE_S = 0.05
 EXPIRY_SETTLED_S = 0.5
+# So near to the time listed before the request it is the same one: every request takes longer than this.
+EXPIRY_SAME_S = 0.0005
 # Looking for the process reads all processes of the machine: not after every sample when there is none.
 FIND_SERVER_EVERY_S = 30.0
 
@@ -64,19 +66,23 @@ class Watch:
         self._process: Optional[psutil.Process] = None
         self._looked_at_s = float("-inf")
         self._clocks = clock_distance_s()
+        self._expires_before: Optional[datetime] = None
 
     def begin(self) -> None:
         """A round begins."""
+        self._expires_before = self._expires()
         self._clocks = clock_distance_s()
 
     def end(self, samples: Sequence[Sample]) -> list[Sample]:
         """The round's samples, with what went on around them."""
         step_s = clock_distance_s() - self._clocks
+        expires, off_s = self._expiry(samples)
         common = Surroundings(
             server_version=self._version(),
             server_process=self._identity(),
             clock_step_s=round(step_s, 6),
-            expiry_off_s=self._expiry_off_s(samples),
+            expiry_off_s=off_s,
+            expiry_stood_still=self._stands_still(expires),
         )
         return [dataclasses.replace(sample, surroundings=self._seen(sample, common)) for sample in samples]
 
@@ -111,21 +117,30 @@ class Watch:
         except psutil.Error:
             return None
 
-    def _expiry_off_s(self, samples: Sequence[Sample]) -> Optional[float]:
-        """Asked until it is what the last answer wished for, a few times: somebody else's wish stays."""
+    def _expiry(self, samples: Sequence[Sample]) -> tuple[Optional[datetime], Optional[float]]:
+        """When the model will be unloaded, and how far that is from what the last answer wished for, in seconds.
+
+        Asked until it moved to where it should be, a few times: somebody else's wish stays.
+        """
         ends = [end for end in (moment(sample.raw.created_at) for sample in samples) if end is not None]
         if not ends or any(sample.error is not None for sample in samples):
-            return None
+            return None, None
         wished = max(ends) + timedelta(seconds=self._keep_alive_s)
-        off_s = None
         for again in range(EXPIRY_ASKED_TIMES):
             expires = self._expires()
-            off_s = None if expires is None else (expires - wished).total_seconds()
-            if off_s is None or abs(off_s) < EXPIRY_SETTLED_S:
+            if expires is None:
+                return None, None
+            off_s = (expires - wished).total_seconds()
+            if again == EXPIRY_ASKED_TIMES - 1 or (abs(off_s) < EXPIRY_SETTLED_S and not self._stands_still(expires)):
                 break
-            if again < EXPIRY_ASKED_TIMES - 1:
-                time.sleep(EXPIRY_PAUSE_S)
-        return None if off_s is None else round(off_s, 3)
+            time.sleep(EXPIRY_PAUSE_S)
+        return expires, round(off_s, 3)
+
+    def _stands_still(self, expires: Optional[datetime]) -> Optional[bool]:
+        """Whether the time of unloading is the one from before the round: then somebody else's request still runs."""
+        if expires is None or self._expires_before is None:
+            return None
+        return abs((expires - self._expires_before).total_seconds()) < EXPIRY_SAME_S
 
     def _expires(self) -> Optional[datetime]:
         try:

@@ -39,19 +39,25 @@ TELEMETRY_GAP_INTERVALS = 2.5
 
 
 def known_bad_version(sample: Sample, spec: CellSpec) -> bool:
-    """Whether a number of this kind rests on a prompt duration that this version of Ollama reports wrongly."""
+    """Whether a number of this kind rests on a duration that this version of Ollama reports wrongly."""
     numbers = version_numbers(sample.surroundings.server_version) if sample.surroundings else None
-    if numbers is None or "prefill_rate" not in APPLICABLE[spec.kind]:
+    if numbers is None:
         return False
-    if BAD_PREFILL_VERSIONS[0] <= numbers <= BAD_PREFILL_VERSIONS[1]:
+    published = APPLICABLE[spec.kind]
+    if BAD_PREFILL_VERSIONS[0] <= numbers <= BAD_PREFILL_VERSIONS[1] and "prefill_rate" in published:
         return True
-    coarse = COARSE_VERSIONS[0] <= numbers <= COARSE_VERSIONS[1]
-    return coarse and (sample.raw.prompt_eval_duration or 0) < COARSE_BELOW_NS
+    if not COARSE_VERSIONS[0] <= numbers <= COARSE_VERSIONS[1]:
+        return False
+    raw = sample.raw
+    timed = {"prefill_rate": raw.prompt_eval_duration, "decode_rate": raw.eval_duration}
+    return any((timed[name] or 0) < COARSE_BELOW_NS for name in timed if name in published)
 
 
 def other_client(sample: Sample, spec: CellSpec, cell: Sequence[Sample]) -> bool:
     """Seen by the time of unloading, which each request sets to its own wish, or by a wait that no counter explains."""
     around = sample.surroundings
+    if around is not None and around.expiry_stood_still:
+        return True  # Ollama moves it at the end of an answer, unless another one is still under way
     if around is not None and around.expiry_off_s is not None and abs(around.expiry_off_s) > EXPIRY_TOLERANCE_S:
         return True
     waited = _unexplained_ns(sample)

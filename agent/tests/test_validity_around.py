@@ -105,6 +105,13 @@ def test_a_time_of_unloading_as_asked_is_nobody_elses(off_s: float | None) -> No
     assert flags(around(expiry_off_s=off_s)) == []
 
 
+@pytest.mark.parametrize(("still", "expected"), [(True, ["other_client"]), (False, []), (None, [])])
+def test_a_time_of_unloading_that_stands_still_is_another_clients_request_under_way(
+    still: bool | None, expected: list[str]
+) -> None:
+    assert flags(around(expiry_off_s=-0.09, expiry_stood_still=still)) == expected
+
+
 def waiting(ns: int) -> Sample:
     """A sample that took so much longer in all than its parts."""
     timing = dataclasses.replace(GOOD.timing, e2e_ns=2_001_000_000 + ns)
