@@ -18,18 +18,22 @@ from pymongo.database import Database
 
 from agent.obt_agent import engines
 
-SCHEMA = 2  # of results, from which on they carry conditions and keys
+SCHEMA = 3  # of results, from which on they carry conditions and keys with the suite's version
+FIRST_SUITE_VERSION = "1"  # of what was measured before versions were recorded
 
 # name → (group, words). The order is the order in which differences are told. A group is what one comparison can be
 # about; those in FIXED can be the subject of none: they make it another measurement.
 WORDS: dict[str, tuple[str, str]] = {
     "simulated": ("source", "Answered by"),
+    "suite_version": ("measurement", "Suite version"),
     "kind": ("measurement", "Kind of cell"),
     "prompt_tokens": ("measurement", "Prompt tokens"),
     "output_tokens": ("measurement", "Output tokens"),
     "depth": ("measurement", "Depth"),
     "concurrency": ("measurement", "Concurrency"),
     "batch": ("measurement", "Batch"),
+    "prompt_sha256": ("measurement", "Fixed prompt (SHA-256)"),
+    "limits": ("measurement", "Limits of goodput"),
     "num_ctx": ("context", "Context length"),
     "digest": ("model", "Model digest"),
     "quantization": ("model", "Quantisation"),
@@ -54,6 +58,7 @@ FIXED = frozenset({"source", "measurement"})
 GROUPS = ("machine", "model", "ollama", "settings", "options", "context", "placement")  # what can be compared
 MOVES_PLACEMENT = frozenset({"machine", "model", "options", "context"})  # its consequence, so no obstacle
 SPEC_CONDITIONS = ("kind", "prompt_tokens", "output_tokens", "depth", "concurrency", "batch", "num_ctx")
+SPEC_OPTIONS = ("num_gpu", "num_thread", "num_batch")  # they go before the job's own
 OPTION, SERVER = "option_", "server_"
 UNKNOWN = "unknown"
 GIB = 1024**3
@@ -90,15 +95,17 @@ def of_result(result: Mapping[str, Any], hardware: Mapping[str, Any] | None) -> 
     environment = result.get("environment") or {}
     model, ollama = environment.get("model") or {}, environment.get("ollama") or {}
     version = result.get("ollama_version")
+    engine = environment.get("engine") or (engines.engine_of(version, model.get("format")).value if version else None)
     local = ollama.get("local")
     return _known(
         {
             "simulated": "the simulator" if result.get("simulated") else "Ollama",
+            "suite_version": _suite_version(result),
             "digest": result.get("digest"),
             "quantization": result.get("quantization"),
             "format": model.get("format"),
             "ollama_version": version,
-            "engine": engines.engine_of(version, model.get("format")).value if version else None,
+            "engine": engine,
             "local": None if local is None else "on this machine" if local else "elsewhere",
             "placement": _placement((result.get("placement") or {}).get("gpu_share")),
             **{OPTION + name: value for name, value in (environment.get("options") or {}).items()},
@@ -111,7 +118,15 @@ def of_result(result: Mapping[str, Any], hardware: Mapping[str, Any] | None) -> 
 def of_cell(spec: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, str]:
     """What a cell adds: its `CellSpec` as a dict, and where the model was while it ran, by its stored summary."""
     share = ((cell.get("metrics") or {}).get("gpu_share") or {}).get("median")
-    return _known({**{name: spec.get(name) for name in SPEC_CONDITIONS}, "placement": _placement(share)})
+    text = spec.get("text")
+    return _known(
+        {
+            **{name: spec.get(name) for name in SPEC_CONDITIONS},
+            **{OPTION + name: spec.get(name) for name in SPEC_OPTIONS},
+            "prompt_sha256": None if text is None else hashlib.sha256(text.encode()).hexdigest(),
+            "placement": _placement(share),
+        }
+    )
 
 
 def key(conditions: Conditions) -> str:
@@ -148,7 +163,11 @@ def stamp(result: Mapping[str, Any], hardware: Mapping[str, Any] | None, specs: 
 
 
 def add_keys(database: Database[dict[str, Any]]) -> None:
-    """Give every result of before SCHEMA its conditions and keys, one by one: can be run again after a crash."""
+    """Give every result of before SCHEMA its conditions and keys, one by one: can be run again after a crash.
+
+    One without the version of its suite was asked for before there was a second.
+    """
+    database["sessions"].update_many({"suite_version": None}, {"$set": {"suite_version": FIRST_SUITE_VERSION}})
     old = [found["_id"] for found in database["results"].find({"schema": {"$lt": SCHEMA}}, {"_id": 1})]
     for identity in old:
         result = database["results"].find_one({"_id": identity})
@@ -156,7 +175,9 @@ def add_keys(database: Database[dict[str, Any]]) -> None:
             continue
         config = database["hardware_configs"].find_one({"_id": result.get("hardware_config")})
         blocks = database["sample_blocks"].find({"result": identity}, {"cell": 1, "spec": 1})
+        result["suite_version"] = result.get("suite_version") or FIRST_SUITE_VERSION
         fields = stamp(result, (config or {}).get("content"), {block["cell"]: block["spec"] for block in blocks})
+        fields["suite_version"] = result["suite_version"]
         database["results"].update_one({"_id": identity}, {"$set": {**fields, "schema": SCHEMA}})
 
 
@@ -180,6 +201,12 @@ def _machine(hardware: Mapping[str, Any], environment: Mapping[str, Any]) -> dic
         "kernel": system.get("kernel"),
         "architecture": system.get("architecture"),
     }
+
+
+def _suite_version(result: Mapping[str, Any]) -> str | None:
+    """`standard 1`: versions count for their suite."""
+    version = result.get("suite_version")
+    return None if version is None else f"{result.get('suite') or UNKNOWN} {version}"
 
 
 def _placement(gpu_share: float | None) -> str | None:

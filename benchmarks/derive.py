@@ -3,12 +3,15 @@
 The formulas and gates are the agent's own modules (`metrics`, `validity`, `statistics`); nothing is computed twice in
 two ways. A summary's cell is
 
-    {cell, kind, n, planned, valid, flags: {flag: count}, skipped, stopped, warmups, left_out,
+    {cell, kind, n, planned, valid, flags: {flag: count}, skipped, stopped, warmups, left_out, limits,
+     order, expected_s, took_s,
      metrics: {name: {median, low, high, interval, coverage, iqr, cv, minimum, maximum, n, unit, note (energy only)}}}
 
 where `n`, `planned`, `warmups` and `left_out` count rounds: a round is one request, or the several of a concurrency
 cell that ran together, and one value of each metric. `flags` counts requests. A cell that a short budget left at three
-rounds is valid with three. `metrics` holds only what has a number; `missing` holds the reasons of the others by name.
+rounds is valid with three; with fewer than it needs it has no headline. `metrics` holds only what has a number;
+`missing` holds the reasons of the others by name. `order` is the cell's place by the time of its first sample, from 0;
+`expected_s` and `took_s` are the agent's own prediction and the time it took; `limits` what goodput is counted by.
 """
 
 from collections import Counter
@@ -27,7 +30,14 @@ def cells(
 ) -> list[dict[str, Any]]:
     """The summary of every cell, in the order they were run. Energy needs the telemetry; without, it is not named."""
     meter = energy.Meter(telemetry) if telemetry is not None else None
-    return [_cell(run, environment, meter) for run in runs]
+    order = _order(runs)
+    return [{**_cell(run, environment, meter), "order": order.get(i)} for i, run in enumerate(runs)]
+
+
+def _order(runs: Sequence[CellRun]) -> dict[int, int]:
+    """By position in `runs`, the place of every cell that has a sample."""
+    starts = {i: min(sample.timing.start_s for sample in run.samples) for i, run in enumerate(runs) if run.samples}
+    return {i: place for place, i in enumerate(sorted(starts, key=lambda i: starts[i]))}
 
 
 def _cell(run: CellRun, environment: RunEnvironment | None, meter: energy.Meter | None) -> dict[str, Any]:
@@ -38,6 +48,11 @@ def _cell(run: CellRun, environment: RunEnvironment | None, meter: energy.Meter 
     if meter is not None:
         _add_energy(values, missing, [sample for one in counted for sample in one.samples], run.spec, meter)
     headline = metrics.HEADLINE[run.spec.kind]
+    flags = Counter(flag for one in measured for sample in one.samples for flag in sample.flags)
+    found = values.get(headline)
+    if found is not None and found["n"] < _needed(run):
+        del values[headline]
+        missing[headline] = _too_few(found["n"], run, flags)
     return {
         "cell": run.spec.name,
         "kind": run.spec.kind,
@@ -45,13 +60,16 @@ def _cell(run: CellRun, environment: RunEnvironment | None, meter: energy.Meter 
         "n": len(counted),
         "warmups": len(judged) - len(measured),
         "left_out": len(measured) - len(counted),
-        "flags": dict(Counter(flag for one in measured for sample in one.samples for flag in sample.flags)),
+        "flags": dict(flags),
         "skipped": run.skipped,
         "stopped": run.stopped,
+        "limits": None if run.spec.slo is None else asdict(run.spec.slo),
+        "expected_s": run.expected_s,
+        "took_s": run.took_s,
         "headline": headline,
         "metrics": values,
         "missing": missing,
-        "valid": headline in values and len(counted) >= _needed(run),
+        "valid": headline in values,
     }
 
 
@@ -59,6 +77,14 @@ def _needed(run: CellRun) -> int:
     """Valid rounds without which a cell has no number."""
     shed = (run.stopped or "").startswith("budget")
     return min(rounds.FEWEST_ROUNDS, run.spec.repetitions) if shed else run.spec.repetitions
+
+
+def _too_few(n: int, run: CellRun, flags: Counter[str]) -> str:
+    """`too few valid samples: 4 of the 6 it needs (left out: throttled 2); stopped after …`."""
+    left_out = ", ".join(f"{flag} {count}" for flag, count in flags.items())
+    why = f" (left out: {left_out})" if left_out else ""
+    ended = f"; {run.stopped}" if run.stopped else ""
+    return f"too few valid samples: {n} of the {_needed(run)} it needs{why}{ended}"
 
 
 def round_metrics(one: Round, spec: CellSpec, environment: RunEnvironment | None = None) -> dict[str, metrics.Metric]:

@@ -23,7 +23,9 @@ from obt_site.clock import now
 class Session(Document):
     """What a person asked for: models × clients × suite. State and counts are recomputed from its jobs.
 
-    `cells` are wire `CellSpec`s as dicts. `version` grows by one with every recomputation that changed something.
+    `cells` are wire `CellSpec`s as dicts, those of fixed prompts without the text: a sweep has one several times. It is
+    in `prompts`: [{cell, text}], by the cell's name without its brackets. `options` go with every request. `version`
+    grows by one with every recomputation that changed something.
     """
 
     meta = {"collection": "sessions", "auto_create_index": False}
@@ -32,8 +34,11 @@ class Session(Document):
     name = StringField(required=True, max_length=120)
     note = StringField(max_length=2000)
     suite = StringField(required=True)
+    suite_version = StringField()
     budget = StringField(required=True)
     cells = ListField(DictField())
+    prompts = ListField(DictField())
+    options = DictField()
     created_by = StringField()
     created_at = DateTimeField(default=now)
     started_at = DateTimeField()
@@ -54,6 +59,8 @@ class Job(Document):
     model = StringField(required=True)
     digest = StringField(required=True)
     position = IntField(default=0)  # order within the session
+    expected_s = FloatField()  # by earlier results, when it was asked for; None: nothing was known
+    expected_from = StringField()  # in words: "from its result of 2026-11-20"
     created_at = DateTimeField(default=now)
 
     state = StringField(default="queued")
@@ -71,6 +78,7 @@ class Job(Document):
     progress = DictField(default=None, null=True)  # see benchmarks/progress.py
     progress_seq = IntField(default=0)
     result = StringField()
+    took_s = FloatField()  # of the attempt that delivered last, by its agent's clock
 
 
 class JobLive(Document):
@@ -89,13 +97,14 @@ class JobLive(Document):
 class Result(Document):
     """A job's outcome in numbers: the summary that lists read. Immutable once stored.
 
-    `cells`: [{cell, kind, n, metrics: {name: {median, low, high, …, unit}}, valid, flags, skipped, stopped,
-    conditions, comparison_key}]. `conditions` and keys: see benchmarks/conditions.py; None in a cell that was not run.
+    `cells`: [{cell, kind, n, metrics: {name: {median, low, high, …, unit}}, valid, flags, skipped, stopped, order,
+    expected_s, took_s, conditions, comparison_key}], see benchmarks/derive.py. `conditions` and keys: see
+    benchmarks/conditions.py; None in a cell that was not run.
     """
 
     meta = {"collection": "results", "auto_create_index": False}
     id = StringField(primary_key=True)  # "<job>-<attempt>"
-    schema = IntField(default=2)
+    schema = IntField(default=3)
     number = IntField(required=True)  # grows with every result; lists are ordered and paged by it
     session = ObjectIdField(required=True)
     session_number = IntField()
@@ -110,6 +119,7 @@ class Result(Document):
     quantization = StringField()
     parameter_size = StringField()
     suite = StringField()
+    suite_version = StringField()
     outcome = StringField(required=True)
     error = DictField(default=None, null=True)
     simulated = BooleanField(default=False)

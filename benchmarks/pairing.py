@@ -49,10 +49,18 @@ class Entry:
 
     result: Result
     cell: Mapping[str, Any]
+    metric: str
 
     @property
     def conditions(self) -> dict[str, str]:
-        return {**(self.result.conditions or {}), **(self.cell.get("conditions") or {})}
+        """Goodput counts by stated limits, so they are a condition of it; of no other metric."""
+        own = {**(self.result.conditions or {}), **(self.cell.get("conditions") or {})}
+        return {**own, "limits": _limits(self.cell)} if self.metric == "goodput" else own
+
+    @property
+    def key(self) -> str:
+        """Entries of equal conditions have equal keys."""
+        return conditions.key(self.conditions)
 
     def median(self, metric: str) -> float:
         return float(self.cell["metrics"][metric]["median"])
@@ -84,7 +92,7 @@ def entries(
             if once in taken or only not in (None, place.cell) or not _has_number(cell, place.metric):
                 continue
             taken.add(once)
-            found.setdefault(place, []).append(Entry(result, cell))
+            found.setdefault(place, []).append(Entry(result, cell, place.metric))
     return found
 
 
@@ -122,10 +130,16 @@ def obstacles(word: str, side: Sequence[Entry], place: Place, about: frozenset[s
 
 
 def _by_conditions(side: Sequence[Entry]) -> list[list[Entry]]:
-    groups: dict[Any, list[Entry]] = {}
+    groups: dict[str, list[Entry]] = {}
     for entry in side:
-        groups.setdefault(entry.cell.get("comparison_key"), []).append(entry)
+        groups.setdefault(entry.key, []).append(entry)
     return list(groups.values())
+
+
+def _limits(cell: Mapping[str, Any]) -> str:
+    """`ttft_ms 500, itl_ms 50`"""
+    stated = (cell.get("limits") or {}).items()
+    return ", ".join(f"{name} {value:g}" for name, value in stated if value is not None) or "none"
 
 
 def _has_number(cell: Mapping[str, Any], metric: str) -> bool:

@@ -3,6 +3,7 @@
 One sync of a client calls `exchange`. Nothing here waits or renders.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -115,7 +116,7 @@ def offer_next(client: Client) -> contract.JobOffer | None:
 
 def _offer(job: Job) -> contract.JobOffer:
     session = Session.objects(id=job.session).first()
-    cells = [wire.decode(contract.CellSpec, cell) for cell in session.cells]
+    cells = cells_of(session)
     model = ModelInstallation.objects(client=job.client, name=job.model).first()
     return contract.JobOffer(
         job=str(job.id),
@@ -128,7 +129,16 @@ def _offer(job: Job) -> contract.JobOffer:
         budget=session.budget,
         budget_s=suites.BUDGETS_S[session.budget],
         cells=suites.cells_for(cells, model) if model else cells,
+        options=contract.PinnedOptions(**session.options),
+        suite_version=session.suite_version,
     )
+
+
+def cells_of(session: Session) -> list[contract.CellSpec]:
+    """The session's cells as the wire carries them, fixed prompts with their text."""
+    texts = {prompt["cell"]: prompt["text"] for prompt in session.prompts}
+    cells = [wire.decode(contract.CellSpec, cell) for cell in session.cells]
+    return [dataclasses.replace(cell, text=texts.get(suites.base_of(cell.name))) for cell in cells]
 
 
 def ahead_of(client_id: ObjectId) -> int:

@@ -74,6 +74,7 @@ def _write(client: Client, job: Job, body: contract.ResultBody, body_hash: str, 
         model=job.model,
         digest=job.digest,
         suite=session.suite if session else None,
+        suite_version=session.suite_version if session else None,
         outcome=body.outcome,
         error=wire.encode(body.error),
         duration_s=body.duration_s,
@@ -145,7 +146,7 @@ def _finish(job: Job, body: contract.ResultBody, result: Result) -> None:
         if current.state in (State.OFFERED, State.LOST):
             current = lifecycle.move(current, State.RUNNING, Actor.AGENT)
         target = State.CANCELLED if current.state == State.CANCELLING else outcome
-        extra: dict[str, Any] = {"result": result.id, "error": wire.encode(body.error)}
+        extra: dict[str, Any] = {"result": result.id, "error": wire.encode(body.error), "took_s": body.duration_s}
         if target is State.FAILED and body.error:
             extra |= retry.after(current, body.error.kind)
         return lifecycle.move(current, target, Actor.AGENT, **extra)

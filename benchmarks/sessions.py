@@ -4,32 +4,28 @@ Pages, API and commands call these and nothing else. Errors are `obt_site.errors
 """
 
 from collections import Counter as Tally
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bson import ObjectId
-from django.conf import settings
 
 from agent.obt_agent import wire
-from agents.documents import Client, ModelInstallation
+from agent.obt_agent.contract import CellSpec
 from benchmarks import lifecycle, live, numbers, suites
+from benchmarks import targets as target_checks
 from benchmarks.documents import Job, Session
 from benchmarks.lifecycle import Actor, State
+from benchmarks.suites import FixedPrompt
+from benchmarks.targets import Chosen, Target
 from obt_site.clock import now
 from obt_site.errors import Conflict, FieldError, Invalid, NotFound
 from obt_site.text import lines, one_line
 
+__all__ = ["Target", "cancel", "cancel_job", "find", "find_job", "jobs_of", "recompute", "retry", "retry_job", "start"]
+
 NAME_LENGTH = 120
 NOTE_LENGTH = 2000
-
-
-@dataclass(frozen=True)
-class Target:
-    """One model on one client, by the client's id and Ollama's full model name."""
-
-    client: str
-    model: str
 
 
 def find(session_id: str) -> Session:
@@ -62,11 +58,19 @@ def start(
     name: str | None = None,
     note: str | None = None,
     cells: Sequence[str] | None = None,
+    sweep: Mapping[str, Sequence[int]] | None = None,
+    prompts: Sequence[FixedPrompt] = (),
+    slo: Mapping[str, float | None] | None = None,
+    options: Mapping[str, float | None] | None = None,
 ) -> Session:
-    """Queue one job per target. Raises Invalid with an error per field; nothing is written then."""
-    plan = suites.plan(suite, budget, cells)
-    chosen = _check_targets(targets, plan)
-    measured = suites.used(plan.cells, [model for _, model in chosen])
+    """Queue one job per target. Raises Invalid with an error per field; nothing is written then.
+
+    `sweep`, `prompts`, `slo` and `options`: see `benchmarks/suites/plans.py`.
+    """
+    plan = suites.plan(suite, budget, cells, sweep=sweep, prompts=prompts, slo=slo, options=options)
+    chosen = target_checks.check(targets, plan)
+    measured = suites.used(plan.cells, [one.model for one in chosen], plan.fields)
+    chosen = target_checks.foreseen(chosen, plan, budget)
     title = one_line(name or "") or _title(chosen)
     if len(title) > NAME_LENGTH or len(note or "") > NOTE_LENGTH:
         message = f"A name has at most {NAME_LENGTH} characters, a note {NOTE_LENGTH}."
@@ -76,74 +80,48 @@ def start(
         name=title,
         note=lines(note or "") or None,
         suite=suite,
+        suite_version=plan.suite_version,
         budget=budget,
-        cells=[wire.encode(cell) for cell in measured],
+        cells=[wire.encode(replace(cell, text=None)) for cell in measured],
+        prompts=_texts(measured),
+        options=dict(plan.options),
         created_by=by,
         counts={"queued": len(chosen)},
     )
     session.save(force_insert=True)
-    Job.objects.insert([_job(session, i, client, model) for i, (client, model) in enumerate(chosen)])
+    Job.objects.insert([_job(session, i, one) for i, one in enumerate(chosen)])
     recompute(session.id)
-    for client_id in {client.id for client, _ in chosen}:
+    for client_id in {one.client.id for one in chosen}:
         live.wake(client_id)
     return find(str(session.id))
 
 
-def _job(session: Session, position: int, client: Client, model: ModelInstallation) -> Job:
+def _texts(cells: Sequence[CellSpec]) -> list[dict[str, str]]:
+    """Each fixed prompt once, however many cells a sweep makes of it."""
+    texts = {suites.base_of(cell.name): cell.text for cell in cells if cell.text is not None}
+    return [{"cell": name, "text": text} for name, text in texts.items()]
+
+
+def _job(session: Session, position: int, one: Chosen) -> Job:
     return Job(
         session=session.id,
-        client=client.id,
-        client_name=client.name,
-        model=model.name,
-        digest=model.digest,
+        client=one.client.id,
+        client_name=one.client.name,
+        model=one.model.name,
+        digest=one.model.digest,
         position=position,
+        expected_s=one.expected_s,
+        expected_from=one.expected_from,
     )
 
 
-def _title(chosen: Sequence[tuple[Client, ModelInstallation]]) -> str:
+def _title(chosen: Sequence[Chosen]) -> str:
     """`llama3.2:3b on forge`, `4 models on 2 machines`."""
-    models = list(dict.fromkeys(model.name for _, model in chosen))
-    machines = list(dict.fromkeys(client.name for client, _ in chosen))
+    models = list(dict.fromkeys(one.model.name for one in chosen))
+    machines = list(dict.fromkeys(one.client.name for one in chosen))
     what = models[0] if len(models) == 1 else f"{len(models)} models"
     where = machines[0] if len(machines) == 1 else f"{len(machines)} machines"
     return f"{what} on {where}"[:NAME_LENGTH]
-
-
-def _check_targets(targets: Sequence[Target], plan: suites.Plan) -> list[tuple[Client, ModelInstallation]]:
-    most = settings.SESSION_JOBS_MAXIMUM
-    if not targets or len(targets) > most:
-        message = "Choose at least one model on one machine." if not targets else f"A session has at most {most} jobs."
-        raise Invalid(message, [FieldError("targets", message)])
-    clients = {str(client.id): client for client in _clients(targets)}
-    chosen: dict[tuple[str, str], tuple[Client, ModelInstallation]] = {}
-    problems: list[FieldError] = []
-    for i, target in enumerate(targets):
-        try:
-            chosen[target.client, target.model] = _resolve(clients.get(target.client), target, i, plan)
-        except Invalid as error:
-            problems += error.errors
-    if problems:
-        raise Invalid(problems[0].message if len(problems) == 1 else f"{len(problems)} targets cannot run.", problems)
-    return list(chosen.values())
-
-
-def _clients(targets: Sequence[Target]) -> Sequence[Client]:
-    ids = {target.client for target in targets if ObjectId.is_valid(target.client)}
-    return list(Client.objects(id__in=ids))
-
-
-def _resolve(client: Client | None, target: Target, i: int, plan: suites.Plan) -> tuple[Client, ModelInstallation]:
-    if client is None:
-        message = "There is no machine with this id; GET /api/v1/clients lists them."
-        raise Invalid(message, [FieldError(f"targets.{i}.client", message)])
-    model = ModelInstallation.objects(client=client.id, name=target.model).first()
-    if model is None:
-        message = f"{client.name} has no model “{target.model[:80]}”. Its models are listed on its page."
-        raise Invalid(message, [FieldError(f"targets.{i}.model", message)])
-    unsuitable = suites.unsuitable(model) or suites.useless(plan.cells, model)
-    if unsuitable:
-        raise Invalid(unsuitable, [FieldError(f"targets.{i}.model", unsuitable)])
-    return client, model
 
 
 # -- cancel and retry ------------------------------------------------------------------------------------------------
@@ -246,6 +224,16 @@ def _derived(session: Session) -> dict[str, Any]:
         "started_at": session.started_at or (min(started) if started else None),
         "finished_at": None if open_jobs else (max(ended) if ended else now()),
     }
+
+
+def expected_s(jobs: Sequence[Job]) -> float | None:
+    """Seconds that the longest-working machine needs for its jobs; None when one of them could not be foreseen."""
+    if not jobs or any(job.expected_s is None for job in jobs):
+        return None
+    by_machine: Tally[ObjectId] = Tally()
+    for job in jobs:
+        by_machine[job.client] += job.expected_s
+    return float(max(by_machine.values()))
 
 
 def tally(jobs: Sequence[Job]) -> dict[str, int]:

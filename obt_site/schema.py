@@ -13,9 +13,10 @@ from pymongo.database import Database
 from benchmarks import conditions
 from obt_site import mongo
 
-VERSION = 2
+VERSION = 3
 Step = Callable[[Database[dict[str, Any]]], None]
-STEPS: dict[int, Step] = {2: conditions.add_keys}  # version reached → step from the version before
+# version reached → step from the version before
+STEPS: dict[int, Step] = {2: conditions.add_keys, 3: conditions.add_keys}
 META = "meta"
 META_ID = "schema"
 

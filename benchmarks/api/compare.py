@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from benchmarks import compare, conditions
 from benchmarks.api import problems, results
 from benchmarks.api.callers import open_to
-from benchmarks.api.shapes import Line, PageQuery, Query, Shape
+from benchmarks.api.shapes import Line, PageQuery, Query, Shape, flag_sentences
 from benchmarks.compare import Row, Side
 from benchmarks.conditions import Difference
 from benchmarks.listing import ResultFilters
@@ -60,7 +60,8 @@ class SideShape(Shape):
     """What one side brought: `n` values with their median, and the ids of the results they are from, newest first.
 
     `low` to `high` is a 95 % interval of the median, or with too few values their range. `left_out` counts results
-    that match and were not used: of other conditions, or older than the one session that was used.
+    that match and were not used: of other conditions, or older than the one session that was used. `flags`: the gates
+    that samples of the used results' cell failed; those samples do not count.
     """
 
     results: list[str]
@@ -72,6 +73,8 @@ class SideShape(Shape):
     median: float | None
     low: float | None
     high: float | None
+    flags: list[str]
+    flag_sentences: dict[str, str]
 
 
 class DifferenceShape(Shape):
@@ -184,8 +187,8 @@ def _row(row: Row) -> RowShape:
         metric=row.place.metric,
         unit=row.unit,
         higher_is_better=HIGHER_IS_BETTER[row.place.metric],
-        base=_side(row.base),
-        other=_side(row.other),
+        base=_side(row.base, row.place.cell),
+        other=_side(row.other, row.place.cell),
         compared=row.compared,  # type: ignore[arg-type]
         change_percent=_percent(change.change if change else None),
         low_percent=_percent(change.low if change else None),
@@ -200,10 +203,12 @@ def _row(row: Row) -> RowShape:
     )
 
 
-def _side(side: Side | None) -> SideShape | None:
+def _side(side: Side | None, cell: str) -> SideShape | None:
     if side is None:
         return None
     newest, summary = side.used[0], side.summary
+    failed = [flag for result in side.used for one in result.cells if one["cell"] == cell for flag in one["flags"]]
+    flags = list(dict.fromkeys(failed))
     return SideShape(
         results=[result.id for result in side.used],
         left_out=side.left_out,
@@ -214,6 +219,8 @@ def _side(side: Side | None) -> SideShape | None:
         median=summary.median if summary else None,
         low=summary.low if summary else None,
         high=summary.high if summary else None,
+        flags=flags,
+        flag_sentences=flag_sentences(flags),
     )
 
 

@@ -5,7 +5,7 @@ from ninja import Router
 from pydantic import Field
 
 from agent.obt_agent.contract import HostReading
-from benchmarks import sessions
+from benchmarks import lifecycle, sessions
 from benchmarks.api.callers import open_to
 from benchmarks.api.shapes import Shape, Time
 from benchmarks.documents import Job
@@ -56,6 +56,9 @@ class JobShape(Shape):
     progress: ProgressShape | None
     error: ErrorShape | None
     result: str | None
+    expected_s: float | None = Field(description="by earlier results, when it was asked for; null: nothing was known")
+    expected_from: str | None = Field(description="where that is from, in words")
+    took_s: float | None = Field(description="by its agent's clock; null until it has ended with a result")
     created_at: Time
     started_at: Time | None
     finished_at: Time | None
@@ -78,6 +81,9 @@ def shape(job: Job) -> JobShape:
         progress=ProgressShape(**progress) if job.progress else None,
         error=ErrorShape(**job.error) if job.error else None,
         result=job.result,
+        expected_s=job.expected_s,
+        expected_from=job.expected_from,
+        took_s=job.took_s if job.state in lifecycle.TERMINAL else None,
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,

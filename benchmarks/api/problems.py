@@ -83,6 +83,9 @@ def _field(location: Sequence[str | int]) -> str:
 def _message(problem: dict[str, Any]) -> str:
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
+    if problem["type"] in ("too_long", "string_too_long"):
+        what = "items" if problem["ctx"].get("field_type") == "List" else "characters"
+        return f"has more than {problem['ctx']['max_length']} {what}"
     return PLAIN_MESSAGES.get(problem["type"]) or problem["msg"][0].lower() + problem["msg"][1:]
 
 

@@ -7,12 +7,14 @@ from ninja import Query as FromQuery
 from ninja import Router
 from pydantic import Field
 
+from agent.obt_agent import contract, wire
 from agent.obt_agent.contract import Telemetry
-from benchmarks import listing, results
-from benchmarks.api import cursors
+from agent.obt_agent.metrics import FORMULAS
+from benchmarks import listing, measured, results, statistics
+from benchmarks.api import cursors, samples
 from benchmarks.api.callers import open_to
 from benchmarks.api.jobs import ErrorShape
-from benchmarks.api.shapes import Id, ModelName, Moment, PageQuery, Shape, Time, Word
+from benchmarks.api.shapes import Id, ModelName, Moment, PageQuery, Shape, Time, Word, flag_sentences
 from benchmarks.documents import Result, TelemetrySeries
 from benchmarks.listing import Outcome, ResultFilters, Simulated
 from obt_site.access import Role
@@ -65,7 +67,10 @@ class MetricShape(Shape):
 
 
 class CellShape(Shape):
-    """What a cell came to. `flags` are the gates its samples failed; `missing` says why a metric has no number."""
+    """What a cell came to. `missing` says why a metric has no number.
+
+    `flags` are the gates its samples failed, with how many in `flag_counts` and what they mean in `flag_sentences`.
+    """
 
     cell: str
     kind: str
@@ -78,8 +83,14 @@ class CellShape(Shape):
     missing: dict[str, str]
     valid: bool
     flags: list[str]
+    flag_counts: dict[str, int]
+    flag_sentences: dict[str, str]
     skipped: str | None
-    stopped: str | None
+    stopped: str | None = Field(description="why no more samples were taken")
+    order: int | None = Field(None, description="its place among the cells by its first sample, from 0")
+    expected_s: float | None = Field(None, description="what its agent predicted after the probe")
+    took_s: float | None = Field(None, description="what it took, warm-ups included")
+    limits: contract.Slo | None = Field(None, description="what goodput is counted by")
     conditions: dict[str, str] | None = Field(None, description="what this cell adds to the result's conditions")
     comparison_key: str | None = None
 
@@ -108,6 +119,7 @@ class ResultShape(Shape):
     quantization: str | None
     parameter_size: str | None
     suite: str | None
+    suite_version: str | None
     ollama_version: str | None
     hardware_config: str | None
     simulated: bool
@@ -120,6 +132,30 @@ class ResultShape(Shape):
     conditions: dict[str, str] | None = Field(description="what is known of all that affects speed")
     comparison_key: str | None = Field(description="their hash: equal keys, equal conditions")
     cells: list[CellShape]
+
+
+class DriftShape(Shape):
+    """How a cell's headline moved while it was measured, in percent.
+
+    `change_percent`: the median of the last third of its values against that of the first. `per_sample_percent`: the
+    median slope. `drifted`: the thirds differ by more than 3 %; `steady`: and the slope says so too.
+    """
+
+    n: int
+    change_percent: float
+    per_sample_percent: float
+    drifted: bool
+    steady: bool
+
+
+class WholeResultShape(ResultShape):
+    """One result with everything that belongs to it."""
+
+    environment: contract.RunEnvironment | None = Field(
+        description="what it was measured on; null when it failed before that was read"
+    )
+    drift: dict[str, DriftShape | None] = Field(description="by cell; null of fewer than six values")
+    formulas: dict[str, str] = Field(description="how each metric is computed from a sample's raw and timing")
 
 
 class ResultPage(Shape):
@@ -144,7 +180,41 @@ def shape(result: Result) -> ResultShape:
 
 
 def _cell(cell: dict[str, Any]) -> CellShape:
-    return CellShape(**{**cell, "flags": list(cell["flags"])})
+    flags = cell["flags"]
+    told = {"flags": list(flags), "flag_counts": dict(flags), "flag_sentences": flag_sentences(flags)}
+    return CellShape(**{**cell, **told})
+
+
+def whole(result: Result) -> WholeResultShape:
+    """The result with its environment, drift and formulas."""
+    names = {name for cell in result.cells for name in (*cell["metrics"], *cell["missing"])}
+    return WholeResultShape(
+        **dict(shape(result)),
+        environment=samples.environment_of(result),
+        drift=_drifts(result),
+        formulas={name: text for name, text in FORMULAS.items() if name in names},
+    )
+
+
+def _drifts(result: Result) -> dict[str, DriftShape | None]:
+    headlines = {cell["cell"]: cell["headline"] for cell in result.cells}
+    found: dict[str, DriftShape | None] = {}
+    for block in results.samples_of(result):
+        run = wire.decode(contract.CellRun, {"spec": block.spec, "samples": block.samples})
+        found[block.cell] = _drift(statistics.drift(measured.of_run(result, run, headlines[block.cell])))
+    return found
+
+
+def _drift(one: statistics.Drift | None) -> DriftShape | None:
+    if one is None:
+        return None
+    return DriftShape(
+        n=one.n,
+        change_percent=100 * one.change,
+        per_sample_percent=100 * one.per_sample,
+        drifted=one.drifted,
+        steady=one.steady,
+    )
 
 
 def filters(query: ResultQuery) -> ResultFilters:
@@ -160,10 +230,10 @@ def list_results(request: HttpRequest, query: FromQuery[ResultQuery]) -> ResultP
     return ResultPage(items=[shape(result) for result in page.items], next=cursors.after_number(page.next))
 
 
-@router.get("/results/{result_id}", **open_to(Role.VIEWER, ResultShape))
-def get_result(request: HttpRequest, result_id: str) -> ResultShape:
-    """One result."""
-    return shape(results.find(result_id))
+@router.get("/results/{result_id}", **open_to(Role.VIEWER, WholeResultShape))
+def get_result(request: HttpRequest, result_id: str) -> WholeResultShape:
+    """One result, with what it was measured on, how it drifted, and the formulas of its numbers."""
+    return whole(results.find(result_id))
 
 
 @router.get("/results/{result_id}/telemetry", **open_to(Role.VIEWER, Telemetry))

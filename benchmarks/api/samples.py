@@ -14,7 +14,7 @@ from agents.documents import HardwareConfig
 from benchmarks import derive, results
 from benchmarks.api.callers import open_to
 from benchmarks.api.jobs import ErrorShape
-from benchmarks.api.shapes import Shape
+from benchmarks.api.shapes import Shape, flag_sentences
 from benchmarks.documents import Result
 from obt_site.access import Role
 
@@ -27,7 +27,8 @@ class ValueShape(Shape):
 
 
 class SampleShape(Shape):
-    """One request. `flags` are the gates it failed; a sample with any is kept and not counted.
+    """One request. `flags` are the gates it failed, `flag_sentences` the same in words; such a sample is kept, and not
+    counted.
 
     `raw` is what Ollama's final message said, in nanoseconds and tokens; null was not sent. A metric without a number
     is null, with the reason in `missing`.
@@ -39,12 +40,15 @@ class SampleShape(Shape):
     warmup: bool
     valid: bool
     flags: list[str]
+    flag_sentences: dict[str, str]
     raw: contract.RawCounters
     timing: contract.Timing
     metrics: dict[str, ValueShape | None]
     missing: dict[str, str]
     prompt: contract.Prompt | None
     placement: contract.Placement | None
+    loaded_models: int | None
+    surroundings: contract.Surroundings | None = Field(description="what went on around it; null was not recorded")
     error: ErrorShape | None
 
 
@@ -81,12 +85,15 @@ def shape(sample: contract.Sample, metrics: dict[str, Metric]) -> SampleShape:
         warmup=sample.warmup,
         valid=validity.is_valid(sample),
         flags=sample.flags,
+        flag_sentences=flag_sentences(sample.flags),
         raw=sample.raw,
         timing=sample.timing,
         metrics={name: _value(metric) for name, metric in metrics.items()},
         missing={name: metric.reason or "not measured" for name, metric in metrics.items() if metric.value is None},
         prompt=sample.prompt,
         placement=sample.placement,
+        loaded_models=sample.loaded_models,
+        surroundings=sample.surroundings,
         error=ErrorShape(**asdict(sample.error)) if sample.error else None,
     )
 

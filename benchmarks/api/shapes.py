@@ -5,6 +5,7 @@ are filled by the routes.
 """
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from django.conf import settings
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 from pydantic import WithJsonSchema as JsonSchema
 
+from agent.obt_agent import validity
 from benchmarks.api.cursors import LONGEST
 from obt_site.clock import rfc3339
 
@@ -41,6 +43,11 @@ def _moment(value: Any) -> datetime:
         return datetime.fromisoformat(value.upper()).astimezone(UTC)
     except OverflowError:
         raise ValueError("is too far away") from None
+
+
+def flag_sentences(flags: Iterable[str]) -> dict[str, str]:
+    """What each of these flags means; one of a newer agent is said by its name."""
+    return {flag: validity.SENTENCES.get(flag, flag.replace("_", " ")) for flag in flags}
 
 
 Line = Annotated[str, AfterValidator(_line)]
