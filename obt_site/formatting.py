@@ -29,8 +29,7 @@ WHOLE_UNITS = frozenset({"%", "W", "°C", "MHz", "rpm"})
 # Rates are compared at 1 %: they keep one decimal up to a thousand, everything else three significant digits.
 RATE_UNITS = frozenset({"tok/s", "items/s", "req/s"})
 
-_DECIMAL_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-_BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_SIZE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _MINUTE_S = 60
 _HOUR_S = 3600
 _DAY_S = 86400
@@ -112,13 +111,20 @@ def _scaled(size: float, step: int, units: tuple[str, ...]) -> tuple[str, str]:
 def filesize(size_bytes: object) -> tuple[str, str]:
     """Value and unit in powers of 1000, as Ollama lists models: ``("4.92", "GB")``."""
     known = finite(size_bytes)
-    return (MISSING, "") if known is None else _scaled(known, 1000, _DECIMAL_UNITS)
+    return (MISSING, "") if known is None else _scaled(known, 1000, _SIZE_UNITS)
 
 
 def memory(size_bytes: object) -> tuple[str, str]:
-    """Value and unit in powers of 1024, as memory is built: ``("24.0", "GiB")``."""
+    """Value and unit of main or GPU memory, counted in powers of 1024 as makers and task managers do, who call it GB:
+    a card sold with 24 GB is ``("24.0", "GB")``. Why not GiB: docs/decisions.md."""
     known = finite(size_bytes)
-    return (MISSING, "") if known is None else _scaled(known, 1024, _BINARY_UNITS)
+    return (MISSING, "") if known is None else _scaled(known, 1024, _SIZE_UNITS)
+
+
+def capacity(size_bytes: object) -> str:
+    """The whole of a memory, without decimals that say nothing: ``24 GB``, ``23.6 GB``."""
+    value, unit = memory(size_bytes)
+    return f"{value.removesuffix('.0').removesuffix('.00')} {unit}".strip()
 
 
 def _plural_free(parts: list[tuple[int, str]]) -> str:

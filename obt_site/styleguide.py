@@ -40,7 +40,9 @@ def _phases() -> list[Phase]:
     ends = (19, 49, 98, 174, 231, 302, 382, 401, 491, 552)
     starts = (0, *ends[:-1])
     return [
-        Phase(name, start, end, is_chosen=name == "tg128") for name, start, end in zip(names, starts, ends, strict=True)
+        Phase(name, start, end, is_chosen=name == "tg128")
+        for name, start, end in zip(names, starts, ends, strict=True)
+        if name
     ]
 
 

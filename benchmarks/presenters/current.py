@@ -7,11 +7,9 @@ from typing import Any
 
 from bson import ObjectId
 
-from benchmarks.presenters.figures import metric_word, whole_seconds
+from benchmarks.presenters.figures import metric_word, off_by, whole_seconds
 from benchmarks.presenters.stored import Stored
-from obt_site import formatting
 
-GIB = 1024**3
 HIGHEST_TEMPERATURE_C = 100.0
 HEADROOM = 1.15  # of the scale above the highest rate
 
@@ -26,17 +24,6 @@ class Line:
     of: float | None
     points: Sequence[float | None]
     ceiling: float | None  # None: no scale is known, so no line is drawn
-
-    @property
-    def gib(self) -> float | None:
-        """A size in GiB."""
-        return None if self.value is None else self.value / GIB
-
-    @property
-    def of_words(self) -> str:
-        """`24 GiB`, for the whole of what `value` is a part of."""
-        value, unit = formatting.memory(self.of)
-        return f"{value.removesuffix('.0')} {unit}"
 
 
 @dataclass(frozen=True)
@@ -61,6 +48,17 @@ class Current:
     text: str | None
     elapsed_s: float | None
     remaining_s: float | None
+    expected_s: float | None = None
+
+    @property
+    def plan(self) -> str:
+        """What was expected, and by how much it will be off; empty where nothing could be foreseen."""
+        if not self.expected_s:
+            return ""
+        words = f"expected {whole_seconds(self.expected_s)}"
+        if self.elapsed_s is None or self.remaining_s is None:
+            return words
+        return f"{words}, {off_by(self.expected_s, self.elapsed_s + self.remaining_s)}"
 
     @property
     def elapsed(self) -> str:
@@ -113,6 +111,7 @@ def current(job: Stored, tails: Mapping[ObjectId, Stored], content: Stored | Non
         text=progress.get("text"),
         elapsed_s=(moment - begun).total_seconds() if begun else progress.get("elapsed_s"),
         remaining_s=progress.get("remaining_s"),
+        expected_s=job.get("expected_s"),
     )
 
 

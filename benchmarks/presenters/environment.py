@@ -4,11 +4,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agent.obt_agent import contract
-from agents import hardware
 from benchmarks.documents import Result
+from obt_site.formatting import capacity
 
 Fact = tuple[str, str | None, str]
 WHOLLY_PERCENT = 99.5
+POWER_WORDS = {"mains": "mains", "battery": "battery"}
+ENGINE_WORDS = {
+    "cpp-server": "llama.cpp server (up to 0.3)",
+    "go-runner": "Go runner (0.4 to 0.24)",
+    "llama-server": "llama-server (from 0.30)",
+    "mlx": "MLX runner",
+}
 
 
 def facts(
@@ -24,6 +31,7 @@ def facts(
         ("Model", result.model, ""),
         ("Digest", result.digest, "not recorded"),
         ("Ollama", result.ollama_version, "it could not be asked"),
+        ("Engine", _engine(result, environment), "it follows from Ollama's version, which is unknown"),
         ("Context", ", ".join(map(str, contexts)) or None, "no cell was run"),
         ("Placement", placement_words(placed), "Ollama did not list the loaded model"),
     ]
@@ -36,11 +44,28 @@ def facts(
             ("Flash attention", server.flash_attention, unseen),
             ("KV cache", server.kv_cache_type, unseen),
             ("Sampling", f"temperature {options.temperature:g}, seed {options.seed}", ""),
+            *_circumstances(result, environment),
         ]
     found += hardware_facts(content)
     if environment is not None:
         found.append(("Agent", environment.agent_version, "not recorded"))
     return found
+
+
+def _engine(result: Result, environment: contract.RunEnvironment | None) -> str | None:
+    known = environment.engine if environment else None
+    return ENGINE_WORDS.get(known or (result.conditions or {}).get("engine", ""), known)
+
+
+def _circumstances(result: Result, environment: contract.RunEnvironment) -> list[Fact]:
+    """What may differ from one run to the next on the same machine."""
+    missing = environment.missing
+    suite = " ".join(filter(None, (environment.suite or result.suite, environment.suite_version)))
+    return [
+        ("Suite", suite or None, missing.get("suite", "not recorded")),
+        ("Power", POWER_WORDS.get(environment.power_source or ""), missing.get("power_source", "not recorded")),
+        ("CPU governor", environment.cpu_governor, missing.get("cpu_governor", "not recorded")),
+    ]
 
 
 def placement_words(gpu_share: float | None) -> str | None:
@@ -60,7 +85,7 @@ def hardware_facts(content: Mapping[str, Any] | None) -> list[Fact]:
     found: list[Fact] = []
     for gpu in content.get("gpus") or []:
         size = gpu.get("memory_total_bytes")
-        memory = f", {size / hardware.GIB:.0f} GB" if size else ""
+        memory = f", {capacity(size)}" if size else ""
         found.append(("GPU", f"{gpu['name']}{memory}", ""))
         if gpu.get("driver_version"):
             found.append(("Driver", gpu["driver_version"], ""))
@@ -73,7 +98,7 @@ def hardware_facts(content: Mapping[str, Any] | None) -> list[Fact]:
         ("CPU", f"{model}, {cores} cores" if model and cores else model, missing.get("cpu_model", "not readable"))
     )
     total = content.get("memory_total_bytes")
-    found.append(("Memory", f"{total / hardware.GIB:.0f} GB" if total else None, missing.get("memory", "not readable")))
+    found.append(("Memory", capacity(total) if total else None, missing.get("memory", "not readable")))
     kernel = ", ".join(part for part in (system.get("name"), system.get("kernel"), system.get("architecture")) if part)
     found.append(("System", kernel or system.get("system"), "not readable"))
     return found

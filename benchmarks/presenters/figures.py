@@ -8,6 +8,9 @@ from agent.obt_agent import metrics
 from obt_site import formatting
 
 REFERENCE_CELL = "tg128"
+PREFERRED = frozenset({"pp512", REFERENCE_CELL, "c4", "embed256x32"})  # else a kind's first cell stands for it
+TIMES_FROM = 3.0
+NOTHING_COUNTED = "no sample counted"
 
 # What a metric is called beside a number, and where it fits in a heading.
 METRIC_WORDS: dict[str, str] = {
@@ -51,6 +54,10 @@ class Figure:
     cv: float | None = None
     reason: str = ""
     note: str = ""
+    iqr: float | None = None
+    coverage: float | None = None  # the interval's exact probability, 0 to 1; None for a range
+    minimum: float | None = None
+    maximum: float | None = None
 
     @property
     def word(self) -> str:
@@ -58,8 +65,17 @@ class Figure:
 
     @property
     def formula(self) -> str:
-        """How it is computed, and what limits it."""
-        return "; ".join(part for part in (metrics.FORMULAS.get(self.metric, ""), self.note) if part)
+        """How it is computed."""
+        return metrics.FORMULAS.get(self.metric, "")
+
+    @property
+    def remarks(self) -> list[str]:
+        """What limits it, as words to stand beside it: `approximate`, `too short`."""
+        return [word for word in ("approximate", "too short") if word in self.note]
+
+    @property
+    def coverage_percent(self) -> float | None:
+        return None if self.coverage is None else 100 * self.coverage
 
     @property
     def cv_percent(self) -> float | None:
@@ -87,7 +103,28 @@ def figure(cell: Mapping[str, Any], metric: str) -> Figure:
         found["n"],
         found.get("cv"),
         note=str(found.get("note") or ""),
+        iqr=found.get("iqr"),
+        coverage=found.get("coverage"),
+        minimum=found.get("minimum"),
+        maximum=found.get("maximum"),
     )
+
+
+def published(cell: Mapping[str, Any], metric: str) -> Figure:
+    """The same, but no number of a cell of which too few samples count."""
+    if too_few(cell):
+        return Figure(metric, str(cell.get("cell", "")), None, "", reason=why_too_few(cell))
+    return figure(cell, metric)
+
+
+def too_few(cell: Mapping[str, Any]) -> bool:
+    """Whether a cell that ran has numbers, and fewer counted samples than a headline number needs."""
+    return bool(cell.get("metrics")) and cell.get("valid") is False and not cell.get("skipped")
+
+
+def why_too_few(cell: Mapping[str, Any]) -> str:
+    known = (cell.get("missing") or {}).get(str(cell.get("headline")))
+    return str(known or f"too few valid samples: {cell.get('n', 0)} of {cell.get('planned', 0)} planned")
 
 
 def why_missing(cell: Mapping[str, Any], metric: str) -> str:
@@ -95,21 +132,25 @@ def why_missing(cell: Mapping[str, Any], metric: str) -> str:
     if cell.get("skipped"):
         return str(cell["skipped"])
     known = (cell.get("missing") or {}).get(metric)
-    return str(known or cell.get("stopped") or "no sample counted")
+    if known in (None, NOTHING_COUNTED):
+        return f"{NOTHING_COUNTED}: {cell['stopped']}" if cell.get("stopped") else NOTHING_COUNTED
+    return str(known)
 
 
 def headline_of(cell: Mapping[str, Any]) -> Figure:
-    """The number that stands for a cell."""
-    return figure(cell, str(cell.get("headline") or metrics.HEADLINE.get(str(cell.get("kind")), "e2e_latency")))
+    """The number that stands for a cell; none where too few of its samples count."""
+    return published(cell, str(cell.get("headline") or metrics.HEADLINE.get(str(cell.get("kind")), "e2e_latency")))
 
 
 def best_cell(cells: Iterable[Mapping[str, Any]], metric: str) -> Mapping[str, Any] | None:
     """The cell a metric is read from where one has to do: `tg128` for decode, else the first whose headline it is."""
     having = [cell for cell in cells if metric in (cell.get("metrics") or {})]
-    having.sort(
-        key=lambda cell: (cell.get("cell") != REFERENCE_CELL, metrics.HEADLINE.get(str(cell["kind"])) != metric)
-    )
-    return having[0] if having else None
+
+    def rank(cell: Mapping[str, Any]) -> tuple[bool, bool, bool]:
+        its_own = metrics.HEADLINE.get(str(cell["kind"])) == metric
+        return (too_few(cell), cell.get("cell") != REFERENCE_CELL, not its_own)
+
+    return min(having, key=rank, default=None)
 
 
 def decode_of(cells: Sequence[Mapping[str, Any]]) -> Figure | None:
@@ -117,7 +158,7 @@ def decode_of(cells: Sequence[Mapping[str, Any]]) -> Figure | None:
     for metric in ("decode_rate", "item_rate"):
         cell = best_cell(cells, metric)
         if cell is not None:
-            return figure(cell, metric)
+            return published(cell, metric)
     return None
 
 
@@ -127,6 +168,25 @@ def whole_seconds(seconds: float | None) -> str:
         return formatting.MISSING
     whole = round(seconds)
     return f"{whole} s" if whole < 60 else formatting.duration(whole)
+
+
+def against_plan(expected_s: float | None, took_s: float | None) -> str:
+    """`predicted 12.0 s, took 14.0 s (+17 %)`; nothing where neither is known."""
+    if expected_s is None:
+        return "" if took_s is None else f"took {formatting.duration(took_s)}, not predicted"
+    if took_s is None:
+        return f"predicted {formatting.duration(expected_s)}"
+    off = f" ({off_by(expected_s, took_s)})" if expected_s > 0 else ""
+    return f"predicted {formatting.duration(expected_s)}, took {formatting.duration(took_s)}{off}"
+
+
+def off_by(expected_s: float, took_s: float) -> str:
+    """How far reality is from the plan: `+17 %`, `−8 %`, `as predicted`; from three times on, as times."""
+    ratio = took_s / expected_s
+    if ratio >= TIMES_FROM:
+        return f"{formatting.number(ratio, 1)} times that"
+    percent = round(100 * (ratio - 1))
+    return "as predicted" if percent == 0 else f"{'+' if percent > 0 else ''}{formatting.number(percent)} %"
 
 
 def left_out(cells: Iterable[Mapping[str, Any]]) -> int:

@@ -131,7 +131,7 @@ def _planned(session: Session, jobs: Sequence[Stored], moment: datetime) -> list
     for job in jobs:
         if _open(job) and not _begun(job):
             at = max(free, job.get("not_before") or free)
-            free = at + timedelta(seconds=usual_s)
+            free = at + timedelta(seconds=job.get("expected_s") or usual_s)
             placed.append((job, at, free))
     return placed
 
@@ -152,7 +152,7 @@ def _real(job: Stored, usual_s: float, moment: datetime) -> tuple[datetime, date
     progress = job.get("progress") or {}
     remaining = progress.get("remaining_s")
     if remaining is None:
-        remaining = max(usual_s - (moment - begun).total_seconds(), 0.0)
+        remaining = max((job.get("expected_s") or usual_s) - (moment - begun).total_seconds(), 0.0)
     return begun, max((progress.get("at") or moment) + timedelta(seconds=remaining), moment)
 
 

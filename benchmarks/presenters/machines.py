@@ -15,7 +15,6 @@ from benchmarks.presenters import stored
 from benchmarks.presenters.figures import Figure
 from benchmarks.presenters.stored import Stored
 
-GIB = 1024**3
 RUNNING = frozenset({State.RUNNING, State.CANCELLING, State.OFFERED})
 
 
@@ -47,22 +46,6 @@ class Reading:
     missing: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def memory_used_gib(self) -> float | None:
-        return _gib(self.memory_used_bytes)
-
-    @property
-    def memory_total_gib(self) -> float | None:
-        return _gib(self.memory_total_bytes)
-
-    @property
-    def gpu_memory_used_gib(self) -> float | None:
-        return _gib(self.gpu_memory_used_bytes)
-
-    @property
-    def gpu_memory_total_gib(self) -> float | None:
-        return _gib(self.gpu_memory_total_bytes)
-
-    @property
     def power_missing(self) -> str:
         return self._why("power_w")
 
@@ -73,10 +56,6 @@ class Reading:
     def _why(self, name: str) -> str:
         """Why a quantity of the GPU is missing."""
         return self.missing.get(f"gpu_0_{name}") or ("not readable on this system" if self.has_gpu else "no GPU")
-
-
-def _gib(size_bytes: int | None) -> float | None:
-    return None if size_bytes is None else size_bytes / GIB
 
 
 @dataclass(frozen=True)

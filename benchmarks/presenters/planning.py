@@ -10,33 +10,18 @@ from agents import presence
 from agents.documents import Client, ModelInstallation
 from agents.presence import Presence
 from benchmarks import suites
-from benchmarks.presenters import stored
+from benchmarks.presenters import form_groups, plan_times, session_form, stored
+from benchmarks.presenters.form_groups import Group
 from benchmarks.presenters.machines import look, plural
 from benchmarks.presenters.matrix_cells import capacity, too_big
+from benchmarks.presenters.plan_times import Times
+from benchmarks.presenters.session_form import Form
 from benchmarks.presenters.stored import Stored
-from benchmarks.sessions import Target
-from obt_site.errors import FieldError
+from obt_site.errors import FieldError, Invalid
 
+ByClient = Mapping[ObjectId, Sequence[Stored]]
 MODELS_LISTED = 400  # beyond this many the form sends to the models page instead of listing all
 GPU_ROOM = 1.0  # weights alone; the cache comes on top
-
-
-@dataclass(frozen=True)
-class Form:
-    """What was typed and ticked, as it came."""
-
-    picks: tuple[str, ...] = ()
-    suite: str = "standard"
-    budget: str = "quick"
-    cells: tuple[str, ...] = ()
-    name: str = ""
-    note: str = ""
-
-    @property
-    def targets(self) -> list[Target]:
-        """`<client>:<model>` as targets; a pick without a colon names no machine and is refused as such."""
-        parts = [pick.partition(":") for pick in self.picks]
-        return [Target(client, model) for client, _, model in parts]
 
 
 @dataclass(frozen=True)
@@ -63,8 +48,11 @@ class MachinePlan:
     choices: Sequence[Choice]
     warnings: Sequence[str]
     waiting: int
-    at_most_s: float
-    jobs: int
+    times: Times | None = None
+
+    @property
+    def jobs(self) -> int:
+        return self.times.jobs if self.times else 0
 
 
 @dataclass(frozen=True)
@@ -75,8 +63,11 @@ class Plan:
     machines: Sequence[MachinePlan]
     strays: Sequence[Choice]
     cells: Sequence[tuple[str, str, bool]]  # name, what it measures, ticked
+    groups: Sequence[Group] = ()
     errors: Mapping[str, str] = field(default_factory=dict)
     too_many_to_list: bool = False
+    measures: str = ""  # how many cells, or why they cannot be
+    is_wrong: bool = False
 
     @property
     def jobs(self) -> int:
@@ -88,8 +79,27 @@ class Plan:
         return [machine for machine in self.machines if machine.jobs]
 
     @property
+    def times(self) -> list[Times]:
+        return [machine.times for machine in self.machines if machine.times]
+
+    @property
     def at_most_s(self) -> float:
-        return max((machine.at_most_s for machine in self.machines), default=0.0)
+        return max((each.at_most_s for each in self.times), default=0.0)
+
+    @property
+    def longest_s(self) -> float:
+        """What a machine's line is drawn against."""
+        return max((each.likely_s for each in self.times), default=0.0)
+
+    @property
+    def expected(self) -> str:
+        """The whole session in words."""
+        return plan_times.together(self.times)
+
+    @property
+    def shows_more(self) -> bool:
+        """Whether the folded part has something in it."""
+        return any(each.value or each.error for group in self.groups for each in group.inputs)
 
     @property
     def models(self) -> int:
@@ -122,31 +132,63 @@ BUDGET_WORDS = {"quick": "Quick", "standard": "Standard", "full": "Full"}
 
 
 def plan(form: Form, errors: Sequence[FieldError] = ()) -> Plan:
-    """The form as a plan: every machine with its models, ticked as chosen."""
+    """The form as a plan: every machine with its models, ticked as chosen, and the time they will take."""
     clients = stored.machines()
-    contents = stored.hardware_of(client.hardware_config for client in clients)
-    queued = Counter(job["client"] for job in stored.open_jobs())
     by_client, listed_all = _models(form)
-    wrong = _errors_by_pick(form, errors)
-    machines = [
-        _machine(client, contents.get(client.hardware_config or ""), by_client.get(client.id, ()), queued, form, wrong)
-        for client in clients
-    ]
-    known = {choice.pick for machine in machines for choice in machine.choices}
-    strays = [
+    asked, problems = _asked(form)
+    beside = session_form.by_input(errors, form)
+    rows = _machines(form, clients, by_client, _errors_by_pick(form, errors), asked)
+    known = {choice.pick for machine in rows for choice in machine.choices}
+    ticked = form.cells or (() if form.other_cells or form.has_prompt else suites.SUITES.get(form.suite, ()))
+    return Plan(
+        form=form,
+        machines=[machine for machine in rows if machine.choices],
+        strays=_strays(form, known, _errors_by_pick(form, errors)),
+        cells=[(name, CELL_WORDS.get(name, ""), name in ticked) for name in suites.SUITES["standard"]],
+        groups=form_groups.groups(form, beside),
+        errors=beside,
+        too_many_to_list=not listed_all,
+        measures=plural(len(asked.cells), "cell") if asked else problems[0].message,
+        is_wrong=asked is None,
+    )
+
+
+def _asked(form: Form) -> tuple[suites.Plan | None, list[FieldError]]:
+    """The cells as they would be measured, or what is wrong with them."""
+    try:
+        return suites.plan(form.suite, form.budget, **session_form.asked(form)), []
+    except Invalid as refusal:
+        return None, refusal.errors
+
+
+def _strays(form: Form, known: set[str], wrong: Mapping[str, str]) -> list[Choice]:
+    """Picks that no machine has any more."""
+    return [
         Choice(pick, pick.partition(":")[2] or pick, None, None, True, wrong.get(pick, "It is no longer installed."))
         for pick in dict.fromkeys(form.picks)
         if pick not in known
     ]
-    ticked = form.cells or suites.SUITES.get(form.suite, ())
-    return Plan(
-        form=form,
-        machines=[machine for machine in machines if machine.choices],
-        strays=strays,
-        cells=[(name, CELL_WORDS.get(name, ""), name in ticked) for name in suites.SUITES["standard"]],
-        errors=_errors_by_field(errors),
-        too_many_to_list=not listed_all,
-    )
+
+
+def _machines(
+    form: Form, clients: Sequence[Client], models: ByClient, wrong: Mapping[str, str], asked: suites.Plan | None
+) -> list[MachinePlan]:
+    contents = stored.hardware_of(client.hardware_config for client in clients)
+    queued = Counter(job["client"] for job in stored.open_jobs())
+    ticked = set(form.picks)
+    chosen = {client: [each for each in its if _pick(each) in ticked] for client, its in models.items()}
+    budget_s = suites.BUDGETS_S.get(form.budget, suites.BUDGETS_S["quick"])
+    times = plan_times.by_machine(clients, chosen, asked, budget_s)
+    return [
+        _machine(
+            client,
+            contents.get(client.hardware_config or ""),
+            _choices(models.get(client.id, ()), contents.get(client.hardware_config or ""), ticked, wrong),
+            queued.get(client.id, 0),
+            times.get(str(client.id)),
+        )
+        for client in clients
+    ]
 
 
 def _models(form: Form) -> tuple[dict[ObjectId, list[Stored]], bool]:
@@ -178,40 +220,30 @@ def _errors_by_pick(form: Form, errors: Iterable[FieldError]) -> dict[str, str]:
     return found
 
 
-def _errors_by_field(errors: Iterable[FieldError]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for error in errors:
-        found.setdefault(error.field.split(".")[0], error.message)
-    return found
-
-
 def _machine(
-    client: Client,
-    content: Stored | None,
-    models: Sequence[Stored],
-    queued: Mapping[ObjectId, int],
-    form: Form,
-    wrong: Mapping[str, str],
+    client: Client, content: Stored | None, choices: Sequence[Choice], queued: int, times: Times | None
 ) -> MachinePlan:
-    ticked = set(form.picks)
-    choices = [
-        _choice(model, content, ticked, wrong)
-        for model in models
-        if _pick(model) in ticked or not stored.unsuitable(model)
-    ]
-    jobs = sum(choice.ticked for choice in choices)
     verdict = presence.of(client)
     return MachinePlan(
         id=str(client.id),
         name=client.name,
-        state=look(verdict.state, client.paused, bool(queued.get(client.id))),
+        state=look(verdict.state, client.paused, bool(queued)),
         hardware=stored.hardware_line(content),
         choices=choices,
-        warnings=_warnings(client, verdict.state, queued.get(client.id, 0)) if jobs else (),
-        waiting=queued.get(client.id, 0),
-        at_most_s=jobs * suites.BUDGETS_S.get(form.budget, suites.BUDGETS_S["quick"]),
-        jobs=jobs,
+        warnings=_warnings(client, verdict.state, queued) if times else (),
+        waiting=queued,
+        times=times,
     )
+
+
+def _choices(
+    models: Sequence[Stored], content: Stored | None, ticked: set[str], wrong: Mapping[str, str]
+) -> list[Choice]:
+    return [
+        _choice(model, content, ticked, wrong)
+        for model in models
+        if _pick(model) in ticked or not stored.unsuitable(model)
+    ]
 
 
 def _choice(model: Stored, content: Stored | None, ticked: set[str], wrong: Mapping[str, str]) -> Choice:

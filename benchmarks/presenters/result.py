@@ -10,17 +10,19 @@ from django.urls import reverse
 from agent.obt_agent import contract, wire
 from benchmarks import results
 from benchmarks.documents import Result, TelemetrySeries
+from benchmarks.presenters import cells, figures, samples, stored, telemetry, trust
 from benchmarks.presenters import environment as facts
-from benchmarks.presenters import figures, samples, stored, telemetry, trust
-from benchmarks.presenters.figures import Figure
+from benchmarks.presenters.cells import CellView
+from benchmarks.presenters.figures import PREFERRED, Figure
 from benchmarks.presenters.samples import Judged, SampleLine
+from benchmarks.presenters.telemetry import Readings
 from benchmarks.presenters.trust import Check
-from obt_site.charts import Panel, Phase, SamplePoint
+from obt_site.charts import Phase, SamplePoint
 
-HEADLINE_ORDER = ("decode", "prefill", "chat", "load", "concurrency", "embed")
+HEADLINE_ORDER = ("decode", "prefill", "chat", "energy", "load", "concurrency", "embed", "prompt")
 MOST_HEADLINES = 5
 LOAD_LABEL = "Load, page-cache warm"
-BESIDE_THE_TABLE = frozenset({"gpu_share"})  # a fact of the environment as long as it does not move
+ENERGY = "energy_per_output_token"
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,6 @@ class Headline:
     label: str
     figure: Figure
     samples: Sequence[float]
-
-
-@dataclass(frozen=True)
-class CellRow:
-    """One metric of one cell in the table of all."""
-
-    cell: str
-    figure: Figure
-    left_out: int
-    skipped: str | None
-    is_first: bool
 
 
 @dataclass(frozen=True)
@@ -60,13 +51,11 @@ class ResultView:
     chosen: Figure | None
     points: Sequence[SamplePoint]
     lines: Sequence[SampleLine]
-    stopped: str | None
-    panels: Sequence[Panel]
+    telemetry: Readings
     phases: Sequence[Phase]
-    telemetry_s: float | None
-    telemetry_note: str
+    run_s: float | None
     telemetry_missing: str
-    cells: Sequence[CellRow]
+    cells: Sequence[CellView]
     checks: Sequence[Check]
     environment: Sequence[tuple[str, str | None, str]]
     left_out: int
@@ -88,7 +77,25 @@ class ResultView:
     @property
     def formulas(self) -> list[tuple[str, str]]:
         """Each metric of the page with its formula, once."""
-        return list(dict.fromkeys((row.figure.word, row.figure.formula) for row in self.cells if row.figure.formula))
+        every = (figure for cell in self.cells for figure in cell.more if figure.formula)
+        return list(dict.fromkeys((figure.word, figure.formula) for figure in every))
+
+    @property
+    def plan(self) -> str:
+        """Prediction and time taken of all cells that were predicted, together."""
+        both = [(cell.get("expected_s"), cell.get("took_s")) for cell in self.result.cells]
+        known = [(expected, took) for expected, took in both if expected is not None and took is not None]
+        if not known:
+            return ""
+        return figures.against_plan(sum(one for one, _ in known), sum(took for _, took in known))
+
+    @property
+    def conditions(self) -> list[tuple[str, str]]:
+        return cells.condition_facts(self.result.conditions or {})
+
+    @property
+    def chosen_cell(self) -> CellView | None:
+        return next((cell for cell in self.cells if cell.is_chosen), None)
 
     @property
     def clean(self) -> str:
@@ -106,22 +113,22 @@ def result_view(result: Result, wanted_cell: str | None) -> ResultView:
     chosen = _chosen(result, wanted_cell)
     mine = next((each for each in judged if chosen and each.spec.name == chosen["cell"]), None)
     figure = figures.headline_of(chosen) if chosen else None
+    phases = samples.phases(judged, chosen["cell"] if chosen else None)
     recorded = dict(series.content) if series else None
+    readings = telemetry.readings(recorded, content)
     return ResultView(
         result=result,
         headlines=_headlines(result, judged),
         tabs=[Tab(cell["cell"], cell["left_out"], cell is chosen) for cell in result.cells if not cell["skipped"]],
         chosen=figure,
-        points=samples.points(mine, figure.metric) if mine and figure else [],
+        points=samples.points(mine, figure.metric, judged) if mine and figure else [],
         lines=samples.lines(mine, figure.metric) if mine and figure else [],
-        stopped=_sentence((chosen or {}).get("stopped")),
-        panels=telemetry.panels(recorded, content),
-        phases=telemetry.phases(recorded, chosen["cell"] if chosen else None),
-        telemetry_s=telemetry.length_s(recorded),
-        telemetry_note=telemetry.note(recorded),
+        telemetry=readings,
+        phases=phases,
+        run_s=max([*(phase.end_s for phase in phases), readings.length_s or 0.0]),
         telemetry_missing="No telemetry came with this result." if recorded is None else "No reading was possible.",
-        cells=_cell_rows(result),
-        checks=trust.checks(result, [contract.CellRun(each.spec, list(each.samples)) for each in judged], content),
+        cells=cells.of_result(result, judged, chosen["cell"] if chosen else None),
+        checks=trust.checks(result, judged, content),
         environment=facts.facts(result, [each.spec for each in judged], environment, content),
         left_out=figures.left_out(result.cells),
         counted=sum(cell["n"] for cell in result.cells),
@@ -149,46 +156,19 @@ def _headlines(result: Result, judged: Sequence[Judged]) -> list[Headline]:
     """The headline of each kind of cell, decode first."""
     found: dict[str, Mapping[str, Any]] = {}
     for cell in result.cells:
-        if not cell["skipped"]:
-            found.setdefault(cell["kind"], cell)
+        if not cell["skipped"] and (cell["kind"] not in found or cell["cell"] in PREFERRED):
+            found[cell["kind"]] = cell
     if best := figures.best_cell(result.cells, "decode_rate"):
         found["decode" if "decode" in found else best["kind"]] = best
-    chosen = [found[kind] for kind in HEADLINE_ORDER if kind in found][:MOST_HEADLINES]
-    return [_headline(cell, judged) for cell in chosen]
+    if energy := figures.best_cell(result.cells, ENERGY):
+        found["energy"] = energy
+    chosen = [kind for kind in HEADLINE_ORDER if kind in found][:MOST_HEADLINES]
+    return [_headline(found[kind], judged, ENERGY if kind == "energy" else None) for kind in chosen]
 
 
-def _headline(cell: Mapping[str, Any], judged: Sequence[Judged]) -> Headline:
-    figure = figures.headline_of(cell)
+def _headline(cell: Mapping[str, Any], judged: Sequence[Judged], metric: str | None) -> Headline:
+    figure = figures.published(cell, metric) if metric else figures.headline_of(cell)
     mine = next((each for each in judged if each.spec.name == cell["cell"]), None)
-    values = mine.counted(figure.metric) if mine else []
+    values = mine.counted(figure.metric) if mine and figure.value is not None else []
     label = LOAD_LABEL if cell["kind"] == "load" else f"{figure.word}, {cell['cell']}"
     return Headline(label, figure, values)
-
-
-def _sentence(words: str | None) -> str | None:
-    return words[:1].upper() + words[1:] if words else None
-
-
-def _told(cell: Mapping[str, Any], name: str) -> bool:
-    """Whether a metric has a row of its own."""
-    found = cell["metrics"].get(name)
-    return name not in BESIDE_THE_TABLE or bool(found and found["low"] != found["high"])
-
-
-def _cell_rows(result: Result) -> list[CellRow]:
-    """Every metric of every cell; a skipped cell is one row that says why."""
-    rows = []
-    for cell in result.cells:
-        if cell["skipped"]:
-            rows.append(
-                CellRow(cell["cell"], figures.headline_of(cell), 0, cell["skipped"].removeprefix("skipped: "), True)
-            )
-            continue
-        names = [
-            name for name in dict.fromkeys([cell["headline"], *cell["metrics"], *cell["missing"]]) if _told(cell, name)
-        ]
-        for name in names:
-            first = name == names[0]
-            left = cell["left_out"] if first else 0
-            rows.append(CellRow(cell["cell"], figures.figure(cell, name), left, None, first))
-    return rows

@@ -219,9 +219,9 @@ def _figure(result: Result, query: Query) -> Figure | None:
         cells = [cell for cell in cells if cell["cell"] == query.filters.cell]
     cell = figures.best_cell(cells, query.metric)
     if cell is not None:
-        return figures.figure(cell, query.metric)
+        return figures.published(cell, query.metric)
     asked = [cell for cell in cells if metrics.HEADLINE.get(cell["kind"]) == query.metric]
-    return figures.figure(asked[0], query.metric) if asked else None
+    return figures.published(asked[0], query.metric) if asked else None
 
 
 def _flags(result: Result, figure: Figure | None) -> list[tuple[str, str]]:

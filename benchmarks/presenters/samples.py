@@ -1,26 +1,32 @@
 """The samples of one cell as the result page draws and lists them.
 
 The chart has one point per round, since a round is one value of the cell's number; the table under it has a line per
-request, so that every raw sample of a round with several can be seen.
+request, so that every raw sample of a round with several can be seen. Cells take turns, so each has its place in time.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agent.obt_agent import contract, metrics, rounds, validity, wire
+from agent.obt_agent.metrics import NS_PER_S
 from agent.obt_agent.rounds import Round
 from benchmarks import derive
 from benchmarks.documents import SampleBlock
 from benchmarks.presenters import events
-from obt_site.charts import SamplePoint
+from obt_site.charts import Phase, SamplePoint
+from obt_site.charts.samples import named
+
+INCOMPLETE = "Not every request of the round came."
 
 
 @dataclass(frozen=True)
 class SampleLine:
-    """A request in the table under the chart."""
+    """A request in the table under the chart. `start_s`: seconds since the run began."""
 
     label: str
+    start_s: float
     kind: str
     value: float | None
     unit: str
@@ -54,12 +60,39 @@ def judge(block: SampleBlock, environment: contract.RunEnvironment | None) -> Ju
     return Judged(spec, samples, found, [derive.round_metrics(one, spec, environment) for one in found])
 
 
-def points(mine: Judged, metric: str) -> list[SamplePoint]:
-    """One point per round, in the order they ran."""
+def points(mine: Judged, metric: str, everything: Sequence[Judged] = ()) -> list[SamplePoint]:
+    """One point per round, in the order they ran, with what ran in between of the cells in `everything`."""
+    others = sorted(sample.timing.start_s for each in everything if each is not mine for sample in each.samples)
+    found: list[SamplePoint] = []
+    before = None
+    for label, one, known in _labelled(mine):
+        start_s = min(sample.timing.start_s for sample in one.samples)
+        between = 0 if before is None else max(0, bisect_left(others, start_s) - bisect_left(others, before))
+        why = _short(" ".join(dict.fromkeys(map(why_left_out, one.samples))))
+        found.append(SamplePoint(label, _value(known, metric), _kind(one), why, start_s, between))
+        before = start_s
+    return found
+
+
+def phases(everything: Sequence[Judged], chosen: str | None) -> list[Phase]:
+    """Every request of the run as a stretch of time."""
     return [
-        SamplePoint(label, _value(known, metric), _kind(one), _short(" ".join(dict.fromkeys(map(_why, one.samples)))))
-        for label, one, known in _labelled(mine)
+        Phase(each.spec.name, start_s, start_s + (sample.timing.e2e_ns or 0) / NS_PER_S, each.spec.name == chosen, kind)
+        for each in everything
+        for one in each.rounds
+        for sample, kind in ((sample, _kind(one)) for sample in one.samples)
+        for start_s in (sample.timing.start_s,)
     ]
+
+
+def left_out(mine: Judged) -> list[tuple[str, str]]:
+    """(which samples, why), those with the same reason in one entry: `samples 3 and 5`."""
+    by_reason: dict[str, list[str]] = {}
+    for label, one, _ in _labelled(mine):
+        if _kind(one) == "left_out":
+            reason = " ".join(dict.fromkeys(filter(None, map(why_left_out, one.samples)))) or INCOMPLETE
+            by_reason.setdefault(reason, []).append(label)
+    return [(named(labels), reason) for reason, labels in by_reason.items()]
 
 
 def lines(mine: Judged, metric: str) -> list[SampleLine]:
@@ -67,6 +100,7 @@ def lines(mine: Judged, metric: str) -> list[SampleLine]:
     return [
         SampleLine(
             label=label if one.width == 1 else f"{label}.{(sample.slot or 0) + 1}",
+            start_s=sample.timing.start_s,
             kind=_kind(one),
             value=_value(known, metric),
             unit=known[metric].unit if metric in known else "",
@@ -74,7 +108,7 @@ def lines(mine: Judged, metric: str) -> list[SampleLine]:
             output_tokens=sample.raw.eval_count,
             ttft_ms=metrics.ttft(sample.timing.ttft_ns).value,
             e2e_ms=metrics.e2e_latency(sample.timing.e2e_ns).value,
-            words=_why(sample),
+            words=why_left_out(sample),
         )
         for label, one, known in _labelled(mine)
         for sample in one.samples
@@ -95,7 +129,7 @@ def _kind(one: Round) -> Any:
     return "counted" if one.valid else "left_out"
 
 
-def _why(sample: contract.Sample) -> str:
+def why_left_out(sample: contract.Sample) -> str:
     """Why a sample was left out, in words."""
     if sample.warmup:
         return ""

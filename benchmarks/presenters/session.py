@@ -7,17 +7,18 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 
-from agent.obt_agent import metrics
+from agent.obt_agent import contract, wire
 from agents.documents import Client
+from benchmarks import suites
 from benchmarks.documents import Job, Result, Session
-from benchmarks.lifecycle import TERMINAL, State
+from benchmarks.lifecycle import State
 from benchmarks.presenters import current, events, figures, lanes, stored
-from benchmarks.presenters.figures import Figure
+from benchmarks.presenters.cells import in_words
 from benchmarks.presenters.machines import plural
+from benchmarks.presenters.report import JobLine, Table, lines, tables, unfinished
 from benchmarks.presenters.stored import Stored
 from obt_site.clock import now
 
@@ -41,6 +42,17 @@ class Progress:
     ends_at: datetime | None
     elapsed_s: float | None
     remaining_s: float | None
+    expected_s: float | None
+
+    @property
+    def plan(self) -> str:
+        """What was expected, and how far reality is from it; empty where nothing could be foreseen."""
+        if not self.expected_s:
+            return ""
+        words = f"expected {figures.whole_seconds(self.expected_s)}"
+        if self.elapsed_s is None or (self.remaining_s is None and self.ends_at is None and self.jobs_done < self.jobs):
+            return words
+        return f"{words}, {figures.off_by(self.expected_s, self.elapsed_s + (self.remaining_s or 0.0))}"
 
     @property
     def elapsed(self) -> str:
@@ -55,29 +67,6 @@ class Progress:
         """Whole percent done; 100 only when nothing is left."""
         whole = 100 * (self.done + self.failed)
         return int(whole + 1e-9)
-
-
-@dataclass(frozen=True)
-class ReportRow:
-    """One job of the report: its result's headline numbers, or why there are none."""
-
-    job_id: str
-    model: str
-    client_id: str
-    client_name: str
-    state: str
-    error: str | None
-    result: str | None
-    valid: bool | None
-    simulated: bool
-    figures: Sequence[Figure]
-    left_out: int
-    may_retry: bool
-    may_cancel: bool
-
-    @property
-    def left_out_words(self) -> str:
-        return f"{self.left_out} left out"
 
 
 @dataclass(frozen=True)
@@ -98,8 +87,10 @@ class SessionView:
     axis: lanes.Axis
     lanes: Sequence[lanes.Lane]
     events: Sequence[events.Entry]
-    report: Sequence[ReportRow]
-    columns: Sequence[str]
+    report: Sequence[JobLine]
+    tables: Sequence[Table]
+    plan: Sequence[tuple[str, str]]
+    budget_s: float | None
     models: int
     machines: int
     may_cancel: bool
@@ -114,6 +105,26 @@ class SessionView:
     @property
     def rows_hidden(self) -> int:
         return max(len(self.report) - ROWS_SHOWN, 0)
+
+    @property
+    def columns(self) -> list[str]:
+        """What the numbers in a job's line are called, with their cell where it is the same in all lines."""
+        having = [row.figures for row in self.report if row.figures]
+        by_column = list(zip(*having, strict=True))
+        cells = [{figure.cell for figure in column if figure.cell} for column in by_column]
+        return [
+            f"{column[0].word}, {next(iter(named))}" if len(named) == 1 else column[0].word
+            for column, named in zip(by_column, cells, strict=True)
+        ]
+
+    @property
+    def many_tables(self) -> bool:
+        """More than can be read at once: all but the first are folded."""
+        return len(self.tables) > 1
+
+    @property
+    def foreseen(self) -> bool:
+        return any(row.expected_s is not None for row in self.report)
 
     @property
     def is_over(self) -> bool:
@@ -151,7 +162,7 @@ def session_view(session: Session) -> SessionView:
     built = lanes.build(session, jobs, clients, contents, tails, moment)
     simulated = any(result.get("simulated") for result in results.values())
     cells = [dict(cell) for cell in session.cells]
-    report = [_report_row(job, results.get(job.get("result") or ""), cells) for job in jobs]
+    report = lines(jobs, results, moment)
     return SessionView(
         id=str(session.id),
         number=session.number,
@@ -168,7 +179,9 @@ def session_view(session: Session) -> SessionView:
         lanes=built.lanes,
         events=events.of(jobs, tails),
         report=report,
-        columns=[figures.metric_word(metrics.HEADLINE[cell["kind"]]) for cell in cells] if results else [],
+        tables=tables(jobs, results, cells),
+        plan=_plan(cells),
+        budget_s=suites.BUDGETS_S.get(session.budget),
         models=len({job["model"] for job in jobs}),
         machines=len({job["client"] for job in jobs}),
         may_cancel=any(row.may_cancel for row in report),
@@ -187,11 +200,6 @@ def _with_events(jobs: Sequence[Stored]) -> list[ObjectId]:
 def _results(session_id: ObjectId) -> dict[str, Stored]:
     found = Result._get_collection().find({"session": session_id}, stored.RESULT_FIELDS)
     return {result["_id"]: result for result in found}
-
-
-def unfinished(job: Stored) -> bool:
-    """As `sessions.unfinished`, for a plain dict."""
-    return job["state"] not in TERMINAL or (job["state"] == State.FAILED and job.get("not_before") is not None)
 
 
 def _progress(
@@ -219,8 +227,31 @@ def _progress(
         started_at=session.started_at,
         ends_at=None if session.finished_at else ends_at,
         elapsed_s=(until - session.started_at).total_seconds() if session.started_at else None,
+        expected_s=_expected_s(jobs),
         remaining_s=max((ends_at - moment).total_seconds(), 0.0) if ends_at and not session.finished_at else None,
     )
+
+
+def _expected_s(jobs: Sequence[Stored]) -> float | None:
+    """Seconds that the longest-working machine was expected to need; None when a job could not be foreseen."""
+    by_machine: dict[ObjectId, float] = defaultdict(float)
+    for job in jobs:
+        if job.get("expected_s") is None:
+            return None
+        by_machine[job["client"]] += job["expected_s"]
+    return max(by_machine.values(), default=None)
+
+
+def _plan(planned: Sequence[Stored]) -> list[tuple[str, str]]:
+    """What each job measures, unless the model cannot or the budget is short: the cells and what they do."""
+    return [(cell["name"], _in_words(cell)) for cell in planned]
+
+
+def _in_words(cell: Stored) -> str:
+    try:
+        return in_words(wire.decode(contract.CellSpec, dict(cell)))
+    except wire.WireError:
+        return ""
 
 
 def _sample_counts(
@@ -238,37 +269,3 @@ def _sample_counts(
             total += len(measured)
             left += sum(sample.get("valid") is False for sample in measured)
     return total, left
-
-
-def _row_figures(cells: Sequence[Stored], planned: Sequence[Stored]) -> list[Figure]:
-    """One number per planned cell, in the order of the columns; a cell that was not reached has none."""
-    known = {cell["cell"]: cell for cell in cells}
-    return [
-        figures.headline_of(
-            known.get(
-                cell["name"], {"cell": cell["name"], "kind": cell["kind"], "skipped": "not measured on this model"}
-            )
-        )
-        for cell in planned
-    ]
-
-
-def _report_row(job: Stored, result: Stored | None, planned: Sequence[Stored]) -> ReportRow:
-    cells: Sequence[Any] = result["cells"] if result else ()
-    error = job.get("error") or {}
-    retrying = job["state"] == State.FAILED and job.get("not_before") is not None
-    return ReportRow(
-        job_id=str(job["_id"]),
-        model=job["model"],
-        client_id=str(job["client"]),
-        client_name=job.get("client_name") or "a machine",
-        state="queued" if retrying else job["state"],
-        error=error.get("message"),
-        result=result["_id"] if result else None,
-        valid=bool(result["valid"]) if result else None,
-        simulated=bool(result and result.get("simulated")),
-        figures=_row_figures(cells, planned) if cells else [],
-        left_out=figures.left_out(cells),
-        may_retry=not unfinished(job) and job["state"] != State.SUCCEEDED,
-        may_cancel=unfinished(job) and job["state"] != State.CANCELLING,
-    )

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.obt_agent.contract import CellRun, Sample
+from agent.obt_agent.contract import Sample
 from agent.obt_agent.statistics import SMALLEST_N_FOR_INTERVAL
 from agent.obt_agent.validity import SENTENCES
-from benchmarks import measured
 from benchmarks.documents import Result
-from benchmarks.statistics import LEAST_FOR_DRIFT, Drift, drift
+from benchmarks.presenters.samples import Judged
+from benchmarks.statistics import Drift, drift
+from obt_site.formatting import number
 
 # What it means that a gate found nothing. Gates that only ever speak when something is wrong have no sentence here.
 CLEAN: dict[str, str] = {
@@ -34,10 +35,10 @@ class Check:
     consequence: str = ""
 
 
-def checks(result: Result, cells: Sequence[CellRun], content: Mapping[str, Any] | None) -> list[Check]:
+def checks(result: Result, cells: Sequence[Judged], content: Mapping[str, Any] | None) -> list[Check]:
     """What is wrong first, then what was checked and found clean."""
     samples = [sample for run in cells for sample in run.samples if not sample.warmup]
-    drifts = _drifts(result, cells)
+    drifts = drifts_of(result, cells)
     found = [
         *_outcome(result),
         *_simulated(result),
@@ -96,30 +97,41 @@ def _few(result: Result) -> list[Check]:
     return found
 
 
-def _drifts(result: Result, cells: Sequence[CellRun]) -> dict[str, Drift]:
+def drifts_of(result: Result, cells: Sequence[Judged]) -> dict[str, Drift]:
     """How each cell's headline moved while it was measured; cells with too few values to tell are left out."""
     headline = {cell["cell"]: str(cell.get("headline")) for cell in result.cells}
-    moved = {
-        run.spec.name: drift(measured.of_run(result, run, headline.get(run.spec.name, "")))
-        for run in cells
-        if len(run.samples) >= LEAST_FOR_DRIFT
-    }
+    moved = {each.spec.name: drift(each.counted(headline.get(each.spec.name, ""))) for each in cells}
     return {name: found for name, found in moved.items() if found is not None}
 
 
+def drift_sentence(one: Drift) -> str:
+    """How a cell moved while it was measured, in words."""
+    thirds = f"its last third differs from its first by {_signed(one.change)}"
+    return f"Drifted: {thirds}. {_trend(one)}" if one.drifted else f"No drift: {thirds}."
+
+
+def _trend(one: Drift) -> str:
+    if one.steady:
+        return f"It moved by {_signed(one.per_sample)} from sample to sample."
+    return "There is no steady trend: single samples may have done it."
+
+
+def _signed(share: float) -> str:
+    """`+1.9 %`, `−7.3 %`, `0.0 %`"""
+    text = number(100 * share, 1)
+    return f"{'+' if share > 0 and text.strip('0.') else ''}{text} %"
+
+
 def _drifted(drifts: Mapping[str, Drift]) -> list[Check]:
-    found = []
-    for cell, one in drifts.items():
-        if one.drifted:
-            trend = f"It moved by {100 * one.per_sample:+.1f} % from sample to sample."
-            found.append(
-                Check(
-                    "warn",
-                    f"{cell} drifted: its last third differs from its first by {100 * one.change:+.1f} %.",
-                    trend if one.steady else "There is no steady trend: single samples may have done it.",
-                )
-            )
-    return found
+    return [
+        Check(
+            "warn",
+            f"{cell} drifted: its last third differs from its first by {_signed(one.change)}.",
+            _trend(one),
+        )
+        for cell, one in drifts.items()
+        if one.drifted
+    ]
 
 
 def _steady(drifts: Mapping[str, Drift]) -> list[Check]:

@@ -51,6 +51,9 @@ def test_it_tells_what_a_waiting_job_is(api, forge):
         "started_at": None,
         "finished_at": None,
         "retry_at": None,
+        "expected_s": None,
+        "expected_from": None,
+        "took_s": None,
     }
 
 

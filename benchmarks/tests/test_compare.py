@@ -230,7 +230,8 @@ def test_samples_that_do_not_count_are_not_compared(forge):
     offer = world.running(forge, LLAMA, cells=["tg128"])
     cell = world.run_of(offer.cells[0])
     cut = replace(cell.samples[-1], raw=replace(cell.samples[-1].raw, done_reason="stop"))
-    result = world.deliver(forge, offer, world.body(offer, cells=[replace(cell, samples=[*cell.samples[:-1], cut])]))
+    shortened = replace(cell, samples=[*cell.samples[:-1], cut], stopped="budget: shortened to 3 of 6 repetitions")
+    result = world.deliver(forge, offer, world.body(offer, cells=[shortened]))
 
     row = only(compare.compare(of(result), of(run(forge))))
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from agent.obt_agent import contract, wire
-from benchmarks import conditions
+from benchmarks import conditions, suites
 from benchmarks.conditions import Difference
-from benchmarks.documents import Result
+from benchmarks.documents import Result, Session
 from benchmarks.tests import world
 from benchmarks.tests.api_calls import Api
 from obt_site import mongo, schema
@@ -15,6 +15,7 @@ from obt_site import mongo, schema
 LLAMA = world.MODELS[0]
 MEASURED_ON = {
     "simulated": "Ollama",
+    "suite_version": "standard 1",
     "digest": f"digest-of-{LLAMA}",
     "quantization": "Q4_K_M",
     "format": "gguf",
@@ -187,7 +188,11 @@ def test_a_result_that_failed_before_anything_was_read_still_has_a_key(forge):
 
     result = world.deliver(forge, offer, body)
 
-    assert result.conditions == {"simulated": "Ollama", "digest": f"digest-of-{LLAMA}"}
+    assert result.conditions == {
+        "simulated": "Ollama",
+        "suite_version": "standard 1",
+        "digest": f"digest-of-{LLAMA}",
+    }
 
 
 def test_power_source_and_governor_count_as_soon_as_an_agent_tells_them():
@@ -215,8 +220,9 @@ def test_only_what_a_comparison_is_about_may_differ(group, about, allowed):
 
 
 def as_of_version_1(result):
-    """The stored document as the version before left it."""
-    plain = {name: value for name, value in result.to_mongo().items() if name not in ("conditions", "comparison_key")}
+    """The stored document as the first version left it."""
+    later = ("conditions", "comparison_key", "suite_version")
+    plain = {name: value for name, value in result.to_mongo().items() if name not in later}
     plain["cells"] = [
         {name: value for name, value in cell.items() if name not in ("conditions", "comparison_key")}
         for cell in plain["cells"]
@@ -232,7 +238,7 @@ def test_old_results_are_given_the_keys_that_new_ones_get(forge):
     mongo.database()[schema.META].update_one({}, {"$set": {"version": 1}})
 
     assert schema.upgrade() == 1
-    assert schema.upgrade() == 2
+    assert schema.upgrade() == schema.VERSION
 
     for result, before in zip(made, expected, strict=True):
         after = Result.objects.get(id=result.id).to_mongo().to_dict()
@@ -247,4 +253,34 @@ def test_the_step_goes_on_where_a_crash_left_it(forge):
     conditions.add_keys(mongo.database())
 
     assert Result.objects.get(id=left.id).comparison_key == done.comparison_key
-    assert mongo.database()["results"].count_documents({"schema": 2}) == 2
+    assert mongo.database()["results"].count_documents({"schema": conditions.SCHEMA}) == 2
+
+
+def test_keys_of_before_suites_had_versions_are_those_of_the_first(forge):
+    result = measured(forge)
+    older = {name: value for name, value in result.conditions.items() if name != "suite_version"}
+    before = {"conditions": older, "comparison_key": conditions.key(older), "schema": 2}
+    mongo.database()["results"].update_one({"_id": result.id}, {"$set": before, "$unset": {"suite_version": 1}})
+    mongo.database()["sessions"].update_many({}, {"$unset": {"suite_version": 1}})
+    mongo.database()[schema.META].update_one({}, {"$set": {"version": 2}})
+
+    assert schema.upgrade() == 2
+
+    after = Result.objects.get(id=result.id)
+    assert (after.suite_version, after.comparison_key) == ("1", result.comparison_key)
+    assert Session.objects.get(id=result.session).suite_version == "1"
+
+
+def test_another_version_of_the_suite_is_another_measurement(forge, monkeypatch):
+    before = measured(forge)
+    monkeypatch.setitem(suites.SUITE_VERSIONS, "standard", "2")
+
+    after = measured(forge)
+
+    (found,) = conditions.differences(before.conditions, after.conditions)
+    assert (found.group, found.sentence) == ("measurement", "Suite version: standard 1 against standard 2.")
+    assert not conditions.allowed(found, conditions.GROUPS)
+
+
+def test_the_engine_is_the_one_the_agent_named(forge):
+    assert measured(forge, change=lambda one: replace(one, engine="mlx")).conditions["engine"] == "mlx"

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agent.obt_agent import contract, metrics
+from agent.obt_agent.validity import SENTENCES
 from benchmarks.tests import world
 from obt_site.access import Role
 from obt_site.tests.people import all_tags, links, signed_in, words
@@ -71,7 +72,7 @@ def test_every_sample_is_drawn_warm_ups_and_left_out_ones_with_their_reason(forg
 
     marks = [tag.get("class") for _, tag in all_tags(page) if tag.get("class") in ("pt", "pt-w", "pt-x")]
     assert (marks.count("pt"), marks.count("pt-w"), marks.count("pt-x")) == (7, 2, 2)  # with one of each in the legend
-    assert "left out: sample 7, the answer did not have exactly the asked number of tokens" in words(page)
+    assert f"left out: sample 7, t{SENTENCES['wrong_length'][1:-1]}" in words(page)
     assert "1 left out" in words(page)
 
 
@@ -107,7 +108,7 @@ def test_what_was_left_out_is_the_first_thing_said_about_trust(forge):
     page = words(signed_in().get(f"/results/{with_a_left_out_sample(forge).id}"))
 
     trust = page[page.rindex("Can it be trusted?") :]
-    assert "1 sample was left out of tg128. The answer did not have exactly the asked number of tokens." in trust
+    assert f"1 sample was left out of tg128. {SENTENCES['wrong_length']}" in trust
     assert trust.index("left out of tg128") < trust.index("Nothing came from the prompt cache.")
 
 
@@ -117,6 +118,17 @@ def test_telemetry_has_its_panels_and_says_why_one_is_missing(forge):
     assert "every 200 ms, on one clock with the samples" in page
     assert "CPU use" in page
     assert "the driver does not say" in page
+
+
+def test_telemetry_of_another_machine_is_called_so_and_energy_left_out(forge):
+    offer = world.running(forge, world.MODELS[0])
+    whole = world.body(offer)
+    result = world.deliver(forge, offer, replace(whole, telemetry=replace(whole.telemetry, of_this_machine=False)))
+
+    page = words(signed_in().get(f"/results/{result.id}"))
+
+    assert "not of this machine" in page
+    assert "Energy per output token Ollama ran in a container or on another host" in page
 
 
 def test_without_telemetry_it_says_so(forge):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agent.obt_agent import contract
+from agent.obt_agent.validity import SENTENCES
 from benchmarks import lifecycle, sessions
 from benchmarks.documents import Job
 from benchmarks.lifecycle import Actor, State
@@ -71,7 +72,7 @@ def test_its_samples_are_dots_and_the_left_out_one_has_its_sentence(forge):
 
     dots = [tag.get("class") for _, tag in all_tags(page) if tag.get("class") in ("d", "x", "n beat")]
     assert dots == ["d", "x", "n beat"]
-    assert "The answer did not have exactly the asked number of tokens." in words(page)
+    assert SENTENCES["wrong_length"] in words(page)
 
 
 def test_the_page_and_the_re_fetch_are_the_same_parts(forge):

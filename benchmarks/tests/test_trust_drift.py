@@ -35,8 +35,8 @@ def test_a_steady_run_says_by_how_much_its_thirds_differ(forge):
 def test_a_run_that_became_slower_is_told_with_its_trend(forge):
     (check,) = about_drift(result_of(forge, [110.0, 108, 106, 104, 102, 100]))
 
-    assert (check.tone, check.fact) == ("warn", "tg128 drifted: its last third differs from its first by -7.3 %.")
-    assert check.consequence == "It moved by -1.9 % from sample to sample."
+    assert (check.tone, check.fact) == ("warn", "tg128 drifted: its last third differs from its first by −7.3 %.")
+    assert check.consequence == "It moved by −1.9 % from sample to sample."
 
 
 def test_two_slow_samples_at_the_end_are_not_called_a_trend(forge):

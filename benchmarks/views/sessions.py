@@ -5,16 +5,18 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from benchmarks import sessions as verbs
 from benchmarks import suites
+from benchmarks.presenters import session_form
 from benchmarks.presenters.live_pages import render_session, rights, session_title
-from benchmarks.presenters.planning import BUDGET_WORDS, Form, plan
+from benchmarks.presenters.planning import BUDGET_WORDS, plan
 from benchmarks.presenters.session import session_view
+from benchmarks.presenters.session_form import Form
 from benchmarks.presenters.session_list import SHOW_WORDS, session_list
 from obt_site.access import Role, requires
 from obt_site.errors import Conflict, FieldError, Invalid
@@ -38,44 +40,20 @@ def sessions(request: HttpRequest) -> HttpResponse:
 def new(request: HttpRequest) -> HttpResponse:
     """The plan of what was chosen; `do=start` starts it, and what is wrong is said beside the field."""
     sent = request.POST if request.method == "POST" else request.GET
-    form = read_form(sent)
+    form = session_form.read(sent)
     if request.method == "POST" and sent.get("do") == "start":
         return _start(request, form)
-    address = f"{reverse('session_new')}?{_as_query(form)}"
+    address = f"{reverse('session_new')}?{session_form.as_query(form)}"
     if request.method == "POST" and not request.htmx and len(address) < LONGEST_ADDRESS:  # type: ignore[attr-defined]
         return redirect(address)
     return _show_plan(request, form)
 
 
-def read_form(sent: QueryDict) -> Form:
-    """What was typed and ticked; missing fields have their defaults."""
-    return Form(
-        picks=tuple(dict.fromkeys(sent.getlist("pick"))),
-        suite=sent.get("suite") or "standard",
-        budget=sent.get("budget") or "quick",
-        cells=tuple(dict.fromkeys(sent.getlist("cells"))),
-        name=sent.get("name") or "",
-        note=sent.get("note") or "",
-    )
-
-
-def _as_query(form: Form) -> str:
-    query = QueryDict(mutable=True)
-    query.setlist("pick", list(form.picks))
-    query.setlist("cells", list(form.cells))
-    query.update({"budget": form.budget})
-    for name in ("name", "note"):
-        if getattr(form, name):
-            query[name] = getattr(form, name)
-    return query.urlencode()
-
-
 def _start(request: HttpRequest, form: Form) -> HttpResponse:
     person = request.user.get_username()
     try:
-        session = verbs.start(
-            form.targets, form.suite, form.budget, person, name=form.name, note=form.note, cells=form.cells or None
-        )
+        asked = session_form.asked(form)
+        session = verbs.start(form.targets, form.suite, form.budget, person, name=form.name, note=form.note, **asked)
     except Invalid as refusal:
         return _show_plan(request, form, refusal.errors, status=422)
     return redirect("session", session_id=str(session.id))

@@ -14,9 +14,11 @@ from obt_site.formatting import MISSING, finite, is_only_a_range, measured
 
 HEIGHT_PX = 196
 AXIS_HEIGHT_PX = 18
+TIMES_HEIGHT_PX = 14
 SMALLEST_LABEL_GAP_PX = 13
 MOST_NAMED_SAMPLES = 24
 """Beyond this many samples the axis names only some of them."""
+MOST_TIMES, MOST_TIMES_ON_PHONES = 14, 7
 
 Kind = Literal["counted", "warm_up", "left_out"]
 
@@ -25,13 +27,16 @@ Kind = Literal["counted", "warm_up", "left_out"]
 class SamplePoint:
     """One request. ``label`` stands on the axis (``w1``, ``1``, ``2`` …), ``value`` is in the chart's unit.
 
-    ``reason`` says in words why a sample was left out; a left-out sample may have no value at all.
+    ``reason`` says in words why a sample was left out; a left-out sample may have no value at all.  ``start_s`` is when
+    it began, seconds since the run did; ``others_before`` how many requests of other cells ran since the point before.
     """
 
     label: str
     value: float | None
     kind: Kind = "counted"
     reason: str = ""
+    start_s: float | None = None
+    others_before: int = 0
 
 
 def samples_chart(
@@ -43,6 +48,9 @@ def samples_chart(
     empty_reason: str = "",
 ) -> SafeString:
     """Samples as points in time order, median as a line, 95 % interval as a band, with axis and legend.
+
+    Points are at equal steps, so that a short cell in a long run can be read; below each stands when it began, and a
+    dashed line parts two between which other cells were measured.
 
     The scale is cut (points, not bars) and round.  Median, low and high are those of the counted samples and come from
     the caller.  With fewer than six counted samples the band is two dashed lines and is called a range.
@@ -99,7 +107,14 @@ def _field(
         "role": "img",
         "aria-label": _in_words(samples, unit, spread, n),
     }
-    return el("svg", attrs, join(grid), _spread(spread, scale, n), join(points))
+    parted = (_parting(sample, index / len(samples)) for index, sample in enumerate(samples) if sample.others_before)
+    return el("svg", attrs, join(grid), join(parted), _spread(spread, scale, n), join(points))
+
+
+def _parting(sample: SamplePoint, at: float) -> SafeString:
+    count = sample.others_before
+    words = f"{count} request{'' if count == 1 else 's'} of other cells ran between these two"
+    return el("line", {"class": "part", "x1": pct(at), "x2": pct(at), "y1": 0, "y2": "100%"}, titled(words))
 
 
 def _in_words(
@@ -169,7 +184,36 @@ def _axis(samples: Sequence[SamplePoint]) -> SafeString:
         for index, sample in enumerate(samples)
         if index % every == 0
     )
-    return el("svg", {"class": "ch xa", "height": AXIS_HEIGHT_PX, "aria-hidden": "true"}, join(labels))
+    times = _times(samples)
+    height = AXIS_HEIGHT_PX + (TIMES_HEIGHT_PX if times else 0)
+    return el("svg", {"class": "ch xa", "height": height, "aria-hidden": "true"}, join(labels), join(times))
+
+
+def _times(samples: Sequence[SamplePoint]) -> list[SafeString]:
+    """When each sample began; only some where there is no room for all, fewer still on phones."""
+    if any(sample.start_s is None for sample in samples):
+        return []
+    every, on_phones = -(-len(samples) // MOST_TIMES), -(-len(samples) // MOST_TIMES_ON_PHONES)
+    return [
+        text(
+            elapsed(sample.start_s or 0.0),
+            {
+                "class": "nar" if index % on_phones else None,
+                "x": pct((index + 0.5) / len(samples)),
+                "y": AXIS_HEIGHT_PX + 10,
+                "text-anchor": "middle",
+            },
+        )
+        for index, sample in enumerate(samples)
+        if index % every == 0 or index % on_phones == 0
+    ]
+
+
+def elapsed(seconds: float) -> str:
+    """Time since the run began: ``0:07``, ``12:30``, ``1:02:03``."""
+    whole = int(seconds)
+    minutes = f"{whole // 60 % 60:02d}" if whole >= 3600 else f"{whole // 60}"
+    return f"{whole // 3600}:{minutes}:{whole % 60:02d}" if whole >= 3600 else f"{minutes}:{whole % 60:02d}"
 
 
 def _axis_class(sample: SamplePoint) -> str | None:
@@ -185,6 +229,11 @@ def _legend(samples: Sequence[SamplePoint]) -> SafeString:
         entries.append(_entry(el("circle", {"class": "pt-w", "cx": 7, "cy": 6, "r": 4}), "warm-up, never counted"))
     cross = el("path", {"class": "pt-x", "d": "M3 2l8 8M11 2l-8 8"})
     entries += [_entry(cross, words) for words in left_out_in_words(samples)]
+    if any(sample.others_before for sample in samples):
+        line = el("line", {"class": "part", "x1": 7, "x2": 7, "y1": 0, "y2": 12})
+        entries.append(_entry(line, "other cells were measured in between"))
+    if samples and all(sample.start_s is not None for sample in samples):
+        entries.append(el("span", {}, "below: minutes and seconds since the run began"))
     return el("div", {"class": "legend"}, join(entries))
 
 
@@ -199,10 +248,11 @@ def left_out_in_words(samples: Iterable[SamplePoint]) -> list[str]:
     for sample in samples:
         if sample.kind == "left_out":
             by_reason.setdefault(sample.reason or "reason not recorded", []).append(sample.label or MISSING)
-    return [f"left out: {_named(labels)}, {reason}" for reason, labels in by_reason.items()]
+    return [f"left out: {named(labels)}, {reason}" for reason, labels in by_reason.items()]
 
 
-def _named(labels: Sequence[str]) -> str:
+def named(labels: Sequence[str]) -> str:
+    """``sample 3``, ``samples 3 and 5``."""
     if len(labels) == 1:
         return f"sample {labels[0]}"
     return f"samples {', '.join(labels[:-1])} and {labels[-1]}"

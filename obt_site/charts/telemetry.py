@@ -1,36 +1,45 @@
-"""Telemetry: one panel per quantity on one clock, with the phases of the run as bands behind."""
+"""Telemetry: one panel per quantity on one clock, below a row per cell that shows when each of its requests ran.
+
+The requests of the chosen cell stand behind every panel.  Cells may take turns, so a cell is many short phases.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from django.utils.safestring import SafeString, mark_safe
 
 from obt_site.charts.empty import empty_picture
+from obt_site.charts.samples import elapsed
 from obt_site.charts.svg import Attr, el, join, known, nice_range, pct, share, text, tick_text, ticks, titled
-from obt_site.formatting import finite, measured
+from obt_site.formatting import cut_middle, finite, measured
 
 PANEL_HEIGHT_PX = 58
-PHASE_NAMES_HEIGHT_PX = 20
+ORDER_HEIGHT_PX = 11
+LONGEST_NAME_CHARS = 19
 AXIS_HEIGHT_PX = 18
 MOST_POINTS = 600
 SHORTEST_IN_MINUTES_S = 120
 TIME_STEPS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 240, 480)
 MOST_TIME_TICKS = 8
-CHARACTER_PX = 6.2
-NARROWEST_PLOT_PX = {"nar": 300, "nar-m": 560}
-"""How wide a plot is at least on phones and on pages up to 1000 px: a name that would be clipped there is left out."""
+SHORTEST_SHARE = 0.0012
+"""A request of milliseconds in a run of minutes still shows, as a hair."""
+PHASE_CLASS = {"counted": "ph", "warm_up": "ph-w", "left_out": "ph-x"}
+
+PhaseKind = Literal["counted", "warm_up", "left_out"]
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of the run, in seconds since its start; ``is_chosen`` marks the cell the page is about."""
+    """A request of the cell ``label``, in seconds since the run began; ``is_chosen`` marks the page's cell."""
 
     label: str
     start_s: float
     end_s: float
     is_chosen: bool = False
+    kind: PhaseKind = "counted"
 
 
 @dataclass(frozen=True)
@@ -52,18 +61,24 @@ class Panel:
 
 
 def telemetry_panels(
-    panels: Sequence[Panel], phases: Sequence[Phase] = (), duration_s: float | None = None, empty_reason: str = ""
+    panels: Sequence[Panel],
+    phases: Sequence[Phase] = (),
+    duration_s: float | None = None,
+    empty_reason: str = "",
+    has_order: bool = True,
 ) -> SafeString:
-    """All panels under one another, phase names on top, minutes or seconds below.
+    """All panels under one another, on top of them the order of measuring, minutes or seconds below.
 
     A panel without a single reading keeps its place and says ``missing_reason``.  A ``None`` reading is a gap in the
     line, never a zero.  Long series are thinned so that every peak and dip stays.
     """
     length_s = duration_s or _length_s(panels, phases)
-    if not panels or length_s <= 0:
-        return empty_picture(empty_reason or "No telemetry was recorded.")
-    rows = (_panel(panel, phases, length_s) for panel in panels)
-    return el("div", {"class": "plot tele-p"}, _phase_names(phases, length_s), join(rows), _time_axis(length_s))
+    nothing = empty_picture(empty_reason or "No telemetry was recorded.") if not panels else mark_safe("")
+    if length_s <= 0 or not (panels or (phases and has_order)):
+        return nothing
+    order = _order(phases, length_s) if has_order else []
+    rows = [_panel(panel, phases, length_s) for panel in panels]
+    return join([el("div", {"class": "plot tele-p"}, join(order), join(rows), _time_axis(length_s)), nothing])
 
 
 def _length_s(panels: Sequence[Panel], phases: Sequence[Phase]) -> float:
@@ -79,26 +94,38 @@ def _span(name: str, start_s: float, end_s: float, length_s: float, title: str =
     return el("rect", rect, titled(title))
 
 
-def _phase_names(phases: Sequence[Phase], length_s: float) -> SafeString:
-    if not phases:
-        return mark_safe("")
-    names = (_phase_name(phase, length_s) for phase in phases if phase.end_s > phase.start_s)
-    attrs: dict[str, Attr] = {"class": "ch xa", "height": PHASE_NAMES_HEIGHT_PX, "aria-hidden": "true"}
-    return el("svg", attrs, join(names))
+def _order(phases: Sequence[Phase], length_s: float) -> list[SafeString]:
+    """A row per cell, in the order of their first requests."""
+    rows: dict[str, list[Phase]] = {}
+    for phase in phases:
+        rows.setdefault(phase.label, []).append(phase)
+    return [_order_row(label, mine, length_s) for label, mine in rows.items()]
 
 
-def _phase_name(phase: Phase, length_s: float) -> SafeString:
-    width = (phase.end_s - phase.start_s) / length_s
-    needed_px = CHARACTER_PX * len(phase.label) + 6
-    clipped = [name for name, plot_px in NARROWEST_PLOT_PX.items() if width * plot_px < needed_px]
-    name = "t1" if phase.is_chosen else " ".join(clipped) or None
-    box: dict[str, Attr] = {
-        "x": pct(phase.start_s / length_s),
-        "width": pct(width),
-        "height": PHASE_NAMES_HEIGHT_PX,
-        "class": "clip",
+def _order_row(label: str, phases: Sequence[Phase], length_s: float) -> SafeString:
+    chosen = any(phase.is_chosen for phase in phases)
+    attrs: dict[str, Attr] = {
+        "class": "ch on" if chosen else "ch",
+        "height": ORDER_HEIGHT_PX,
+        "role": "img",
+        "aria-label": f"{label}: {len(phases)} request{'' if len(phases) == 1 else 's'}, "
+        f"{elapsed(min(phase.start_s for phase in phases))} to {elapsed(max(phase.end_s for phase in phases))}",
     }
-    return el("svg", box, titled(phase.label), text(phase.label, {"class": name, "x": 4, "y": 14}))
+    line = el("line", {"class": "g", "x1": "0", "x2": "100%", "y1": "50%", "y2": "50%"})
+    picture = el("svg", attrs, titled(label), line, join(_request(phase, length_s) for phase in phases))
+    name = el("span", {"class": "mono strong" if chosen else "mono", "title": label}, _short(label))
+    return el("div", {"class": "pn ord"}, picture, el("div", {"class": "pl"}, name))
+
+
+def _short(label: str) -> str:
+    return cut_middle(label, LONGEST_NAME_CHARS)
+
+
+def _request(phase: Phase, length_s: float) -> SafeString:
+    start = min(max(phase.start_s / length_s, 0.0), 1.0 - SHORTEST_SHARE)
+    width = max((phase.end_s - phase.start_s) / length_s, SHORTEST_SHARE)
+    box: dict[str, Attr] = {"x": pct(start), "width": pct(min(width, 1.0 - start)), "y": 0, "height": ORDER_HEIGHT_PX}
+    return el("rect", {"class": PHASE_CLASS[phase.kind], **box})
 
 
 def _panel(panel: Panel, phases: Sequence[Phase], length_s: float) -> SafeString:
@@ -108,15 +135,15 @@ def _panel(panel: Panel, phases: Sequence[Phase], length_s: float) -> SafeString
         reason = panel.missing_reason or "Not readable on this system."
         return el("div", {"class": "pn"}, _void(reason), _names(panel, ""))
     scale = _panel_scale(panel, values)
-    note = panel.note or f"{measured(min(values), panel.unit)}–{measured(max(values), panel.unit)} {panel.unit}".strip()
+    ends = dict.fromkeys(measured(value, panel.unit) for value in (min(values), max(values)))
+    note = panel.note or f"{'–'.join(ends)} {panel.unit}".strip()
     label = f"{panel.name} in {panel.unit or 'its unit'}: {note}"
-    bands = (_span("band", p.start_s, p.end_s, length_s) for index, p in enumerate(phases) if index % 2 == 0)
     chosen = (_span("selb", p.start_s, p.end_s, length_s) for p in phases if p.is_chosen)
     throttled = (_span("thr", start, end, length_s, "throttled") for start, end in panel.throttled)
     marks = _panel_ticks(*scale)
     grid = (el("line", {"class": "g", "x1": "0", "x2": "100%", "y1": _y(v, scale), "y2": _y(v, scale)}) for v in marks)
     attrs: dict[str, Attr] = {"class": "ch", "height": PANEL_HEIGHT_PX, "role": "img", "aria-label": label}
-    picture = el("svg", attrs, join(bands), join(chosen), join(throttled), join(grid), _line(points, scale, length_s))
+    picture = el("svg", attrs, join(chosen), join(throttled), join(grid), _line(points, scale, length_s))
     return el("div", {"class": "pn"}, _panel_axis(marks, scale), picture, _names(panel, note))
 
 

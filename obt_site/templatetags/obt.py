@@ -6,7 +6,7 @@ Thin wrappers: what a number looks like is in :mod:`obt_site.formatting`, what a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ NO_REASON = "not measured"
 
 STYLESHEETS = (
     "tokens", "base", "topbar", "page", "buttons", "fields", "state", "table", "figures", "chart", "notice",
-    "headline", "tabs", "matrix", "lanes", "fleet", "results", "plan", "overlay", "auth",
+    "headline", "tabs", "matrix", "lanes", "fleet", "results", "result", "report", "plan", "overlay", "auth",
 )  # fmt: skip
 """Every stylesheet, in the order of the cascade: one file per component."""
 
@@ -107,8 +107,23 @@ def filesize(size_bytes: object) -> SafeString:
 
 @register.filter
 def memory(size_bytes: object) -> SafeString:
-    """``{{ gpu.memory_bytes|memory }}``: binary units, as memory is built."""
+    """``{{ gpu.memory_bytes|memory }}``: main or GPU memory, as makers count it."""
     return _value(*formatting.memory(size_bytes), "")
+
+
+@register.filter
+def capacity(size_bytes: object) -> str:
+    """``{{ gpu.memory_total_bytes|capacity }}``: ``24 GB``; plain text."""
+    return formatting.capacity(size_bytes)
+
+
+@register.simple_tag
+def memory_use(used: object, total: object = None, reason: str = "", of_what: str = "") -> SafeString:
+    """``{% memory_use used_bytes total_bytes "not readable" "GPU" %}``: ``11.2 GB of 24 GB GPU``."""
+    value = _value(*formatting.memory(used), reason)
+    if formatting.finite(total) is None or formatting.finite(used) is None:
+        return value
+    return format_html('{}<span class="u">of {}</span>', value, f"{formatting.capacity(total)} {of_what}".strip())
 
 
 @register.filter
@@ -122,6 +137,12 @@ def duration_ns(nanoseconds: object) -> str:
     """The same from nanoseconds, as Ollama sends them."""
     known = formatting.finite(nanoseconds)
     return formatting.duration(None if known is None else known / 1e9)
+
+
+@register.filter
+def index(items: Sequence[Any], place: int) -> Any:
+    """``{{ columns|index:forloop.counter0 }}``: an item by its place; None beyond the end."""
+    return items[place] if 0 <= place < len(items) else None
 
 
 @register.simple_tag

@@ -8,6 +8,7 @@ import pytest
 
 from obt_site import charts
 from obt_site.charts import LaneBlock, Panel, Phase, SamplePoint
+from obt_site.charts.samples import elapsed
 from obt_site.charts.telemetry import thin_in_time
 
 
@@ -88,20 +89,72 @@ def _use() -> list[Panel]:
     return [Panel("GPU use", "%", [(at, 90.0) for at in range(11)], 0, 100)]
 
 
-def test_phases_stand_behind_every_panel_and_the_chosen_one_is_marked() -> None:
-    phases = [Phase("load", 0, 2), Phase("tg128", 2, 10, is_chosen=True)]
+def test_the_chosen_cells_requests_stand_behind_every_panel() -> None:
+    phases = [Phase("load", 0, 2), Phase("tg128", 2, 4, True), Phase("pp512", 4, 5), Phase("tg128", 5, 10, True)]
     markup = charts.telemetry_panels(_use(), phases)
-    (chosen,) = with_class(markup, "selb")
-    assert (chosen.get("x"), chosen.get("width")) == ("20.00%", "80.00%")
-    assert len(with_class(markup, "band")) == 1
+    spans = [(node.get("x"), node.get("width")) for node in with_class(markup, "selb")]
+    assert spans == [("20.00%", "20.00%"), ("50.00%", "50.00%")]
 
 
-def test_names_that_a_phone_would_clip_give_way_there_and_the_chosen_one_stays() -> None:
-    phases = [Phase("tg128@8192", 0, 1), Phase("tg128", 1, 2, is_chosen=True), Phase("load", 2, 10)]
-    names = {node.text: node.get("class") for node in parsed(charts.telemetry_panels(_use(), phases)).iter("text")}
-    assert names["tg128@8192"] == "nar nar-m"
-    assert names["tg128"] == "t1"
-    assert names["load"] is None
+def test_each_cell_has_a_row_that_shows_when_its_requests_ran() -> None:
+    phases = [Phase("load", 0, 2), Phase("tg128", 2, 4, True), Phase("pp512", 4, 5), Phase("tg128", 5, 10, True)]
+    markup = charts.telemetry_panels(_use(), phases)
+    rows = with_class(markup, "ord")
+    assert ["".join(row.itertext()).strip() for row in rows] == ["loadload", "tg128tg128", "pp512pp512"]
+    boxes = [[(node.get("x"), node.get("width")) for node in row.iter("rect")] for row in rows]
+    assert boxes[1] == [("20.00%", "20.00%"), ("50.00%", "50.00%")]
+    assert len(with_class(markup, "on")) == 1
+
+
+def test_warm_ups_and_left_out_requests_look_different_in_their_row() -> None:
+    phases = [Phase("tg128", 0, 2, kind="warm_up"), Phase("tg128", 2, 4), Phase("tg128", 4, 6, kind="left_out")]
+    markup = charts.telemetry_panels(_use(), phases)
+    assert [len(with_class(markup, name)) for name in ("ph-w", "ph", "ph-x")] == [1, 1, 1]
+
+
+def test_a_request_of_milliseconds_in_a_run_of_minutes_is_still_seen() -> None:
+    markup = charts.telemetry_panels([], [Phase("embed", 0, 0.001), Phase("load", 1, 600)], 600)
+    assert percent(with_class(markup, "ph")[0], "width") > 0.1
+
+
+def test_a_long_name_of_a_cell_is_cut_and_whole_on_hover() -> None:
+    name = "tg128[num_ctx=8192,num_gpu=0,num_thread=4,num_batch=256]"
+    markup = charts.telemetry_panels(_use(), [Phase(name, 0, 2)])
+    (shown,) = with_class(markup, "mono")
+    assert shown.get("title") == name
+    assert len(shown.text or "") < 20
+
+
+def test_the_order_is_shown_even_without_telemetry_and_not_twice() -> None:
+    phases = [Phase("load", 0, 2)]
+    alone = charts.telemetry_panels([], phases, 2, "nothing was read")
+    assert len(with_class(alone, "ord")) == 1
+    assert "nothing was read" in alone
+    assert not with_class(charts.telemetry_panels(_use(), phases, has_order=False), "ord")
+
+
+def test_the_time_each_sample_began_stands_below_its_label() -> None:
+    points = [SamplePoint("w1", 1.0, "warm_up", start_s=7.9), SamplePoint("1", 2.0, start_s=754.2)]
+    labels = [node.text for node in parsed(charts.samples_chart(points, "s")).iter("text")]
+    assert {"0:07", "12:34"} <= set(labels)
+    assert elapsed(3723.0) == "1:02:03"
+
+
+def test_samples_without_a_known_beginning_have_no_times() -> None:
+    assert "since the run began" not in charts.samples_chart(samples(1.0, 2.0), "s")
+
+
+def test_a_line_parts_samples_between_which_other_cells_ran() -> None:
+    points = [SamplePoint("1", 1.0, start_s=0), SamplePoint("2", 2.0, start_s=9, others_before=3)]
+    markup = charts.samples_chart(points, "s")
+    line, legend = with_class(markup, "part")
+    assert line.get("x1") == "50.00%"
+    assert line.findtext("title") == "3 requests of other cells ran between these two"
+    assert legend is not None
+
+
+def test_a_value_that_never_moved_is_said_once() -> None:
+    assert ">7 W<" in charts.telemetry_panels([Panel("Power", "W", [(0, 7.0), (9, 7.0)], 0)])
 
 
 def test_throttling_is_amber_on_its_stretch_of_time() -> None:

@@ -107,10 +107,24 @@ def test_it_says_how_long_something_took(seconds: float, text: str) -> None:
     assert formatting.duration(seconds) == text
 
 
-def test_models_are_sized_in_decimal_and_memory_in_binary_units() -> None:
+def test_models_are_sized_as_ollama_lists_them_and_memory_as_makers_sell_it() -> None:
     assert formatting.filesize(4_920_000_000) == ("4.92", "GB")
-    assert formatting.memory(24 * 1024**3) == ("24.0", "GiB")
+    assert formatting.memory(24 * 1024**3) == ("24.0", "GB")
     assert formatting.filesize(999) == ("999", "B")
+
+
+def test_the_whole_of_a_memory_has_no_empty_decimals() -> None:
+    assert [formatting.capacity(size) for size in (24 * 1024**3, 25_300_000_000, 2**30)] == ["24 GB", "23.6 GB", "1 GB"]
+    assert formatting.capacity(None) == formatting.MISSING
+
+
+def test_memory_in_use_says_of_how_much_where_that_is_known() -> None:
+    source = '{% load obt %}{% memory_use used total "not readable" "GPU" %}'
+    both = rendered(source, used=12 * 1024**3, total=24 * 1024**3)
+    assert ">12.0<" in both
+    assert "of 24 GB GPU" in both
+    assert "of" not in rendered(source, used=12 * 1024**3, total=None)
+    assert "not readable" in rendered(source, used=None, total=24 * 1024**3)
 
 
 @pytest.mark.parametrize(

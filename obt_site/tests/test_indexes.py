@@ -25,6 +25,7 @@ PAGES = [
     "/models?q=llama",
     "/sessions",
     "/sessions/new",
+    "/sessions/new?pick={client}:llama3.2:3b&pick={client}:gemma3:4b",
     "/sessions/{session}",
     "/sessions/{session}/live",
     "/results",

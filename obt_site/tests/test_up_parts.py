@@ -287,11 +287,11 @@ def block(tmp_path, client, problem=None, with_agent=True, link=None) -> str:
 
 
 def test_the_block_names_what_was_found(tmp_path):
-    text = block(tmp_path, LocalClient("desk", "0.24.0", 1, ["NVIDIA H100, 80 GiB"]), link="http://x/setup?token=t")
+    text = block(tmp_path, LocalClient("desk", "0.24.0", 1, ["NVIDIA H100, 80 GB"]), link="http://x/setup?token=t")
     for part in ("http://127.0.0.1:8881", "http://x/setup?token=t", "works once", str(tmp_path / "var"), "mongod"):
         assert part in text
     assert "0.24.0 at http://127.0.0.1:11434, 1 model\n" in text
-    assert "NVIDIA H100, 80 GiB" in text
+    assert "NVIDIA H100, 80 GB" in text
 
 
 def test_the_block_says_what_is_missing_and_how_to_get_it(tmp_path):

@@ -183,4 +183,4 @@ def _stored(state_dir: Path) -> dict[str, str]:
 
 def _gpu(content: dict[str, object]) -> str:
     memory = content.get("memory_total_bytes")
-    return str(content.get("name") or "unnamed") + (f", {memory / 2**30:.0f} GiB" if isinstance(memory, int) else "")
+    return str(content.get("name") or "unnamed") + (f", {memory / 2**30:.0f} GB" if isinstance(memory, int) else "")
