@@ -80,8 +80,8 @@ def _needed(run: CellRun) -> int:
 
 
 def _too_few(n: int, run: CellRun, flags: Counter[str]) -> str:
-    """`too few valid samples: 4 of the 6 it needs (left out: throttled 2); stopped after …`."""
-    left_out = ", ".join(f"{flag} {count}" for flag, count in flags.items())
+    """`too few valid samples: 4 of the 6 it needs (left out: 2 throttled, 1 clock step); stopped after …`."""
+    left_out = ", ".join(f"{count} {flag.replace('_', ' ')}" for flag, count in flags.items())
     why = f" (left out: {left_out})" if left_out else ""
     ended = f"; {run.stopped}" if run.stopped else ""
     return f"too few valid samples: {n} of the {_needed(run)} it needs{why}{ended}"

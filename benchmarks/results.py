@@ -34,6 +34,16 @@ def samples_of(result: Result) -> list[SampleBlock]:
     return sorted(SampleBlock.objects(result=result.id), key=lambda block: block.position)
 
 
+def telemetry_of(result: Result, *, whole: bool = False) -> dict[str, Any]:
+    """The recording as plain data: what is drawn, or all of it as the agent sent it. Raises NotFound without one."""
+    series = TelemetrySeries.objects(id=result.id).first()
+    if series is None:
+        raise NotFound("This result has no telemetry: the job ended before anything was recorded.")
+    if whole and series.raw is not None:
+        return dict(wire.loads(zlib.decompress(series.raw)))
+    return dict(series.content)
+
+
 def store(client: Client, job_id: str, body: contract.ResultBody, raw: bytes) -> tuple[Result, bool]:
     """Keep a result and end its job. Returns it and whether it is new.
 

@@ -15,10 +15,9 @@ from benchmarks.api import cursors, samples
 from benchmarks.api.callers import open_to
 from benchmarks.api.jobs import ErrorShape
 from benchmarks.api.shapes import Id, ModelName, Moment, PageQuery, Shape, Time, Word, flag_sentences
-from benchmarks.documents import Result, TelemetrySeries
+from benchmarks.documents import Result
 from benchmarks.listing import Outcome, ResultFilters, Simulated
 from obt_site.access import Role
-from obt_site.errors import NotFound
 
 router = Router(tags=["results"])
 Truth = Literal["true", "false"]
@@ -236,11 +235,13 @@ def get_result(request: HttpRequest, result_id: str) -> WholeResultShape:
     return whole(results.find(result_id))
 
 
+class TelemetryQuery(Shape):
+    """`raw`: every reading of a long run too, not the selection that keeps each minimum, maximum and phase border."""
+
+    raw: Truth = "false"
+
+
 @router.get("/results/{result_id}/telemetry", **open_to(Role.VIEWER, Telemetry))
-def get_telemetry(request: HttpRequest, result_id: str) -> dict[str, Any]:
+def get_telemetry(request: HttpRequest, result_id: str, query: FromQuery[TelemetryQuery]) -> dict[str, Any]:
     """The machine's readings while it ran: one list of values per quantity, all as long as `t_s`."""
-    result = results.find(result_id)
-    series = TelemetrySeries.objects(id=result.id).first()
-    if series is None:
-        raise NotFound("This result has no telemetry: the job ended before anything was recorded.")
-    return dict(series.content)
+    return results.telemetry_of(results.find(result_id), whole=query.raw == "true")

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.obt_agent import wire
+from agent.obt_agent import contract, wire
 from agents.documents import Client
+from benchmarks.telemetry import MOST_POINTS
 from benchmarks.tests import world
 from benchmarks.tests.api_calls import Api, problem
 
@@ -41,6 +42,16 @@ def test_a_reading_that_could_not_be_made_stays_null(api, offer):
     (found,) = api.get(f"results/{result.id}/telemetry").json()["series"]
 
     assert found["values"][0] is None
+
+
+def test_of_a_long_run_it_gives_a_selection_and_when_asked_all(api, offer):
+    t_s = [round(0.2 * i, 4) for i in range(MOST_POINTS + 500)]
+    long = contract.Telemetry(200, t_s, [contract.Series("cpu_percent", "%", [float(i % 90) for i in range(len(t_s))])])
+    result = deliver(offer, replace(world.body(offer), telemetry=long))
+
+    assert len(api.get(f"results/{result.id}/telemetry").json()["t_s"]) == MOST_POINTS
+    assert api.get(f"results/{result.id}/telemetry?raw=true").json() == wire.encode(long)
+    problem(api.get(f"results/{result.id}/telemetry?raw=yes"), 422)
 
 
 def test_a_result_without_telemetry_says_so(api, offer):

@@ -117,7 +117,7 @@ def test_a_cell_with_too_few_valid_samples_has_no_headline_and_says_why(api, for
 
     assert "decode_rate" not in cell["metrics"]
     assert cell["missing"]["decode_rate"] == (
-        "too few valid samples: 5 of the 6 it needs (left out: prompt_off_target 1)"
+        "too few valid samples: 5 of the 6 it needs (left out: 1 prompt off target)"
     )
     assert not cell["valid"]
 
