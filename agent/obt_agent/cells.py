@@ -11,7 +11,9 @@ from .cells_bench import Bench
 from .cells_concurrent import take_round
 from .cells_embed import take_embed
 from .cells_load import take_load
-from .contract import CellSpec, InstalledModel, Sample
+from .cells_prompt import take_prompt
+from .contract import CellSpec, InstalledModel, PinnedOptions, Sample
+from .measure_setting import setting_of
 
 TakeSamples = Callable[[Bench, CellSpec, int, bool], "list[Sample]"]
 
@@ -23,14 +25,14 @@ EMBEDDING = "embedding"
 class Shape:
     """How a kind is measured. `take(bench, spec, index, warmup)` returns one round's samples, one unless concurrent.
 
-    `phase`: what its telemetry is called. `needs`: capabilities, one of which a model must have. `rank`: where it runs
-    among cells of one context length (loading first: it leaves the model loaded; later it would reload it in between).
+    `phase`: what its telemetry is called. `needs`: capabilities, one of which a model must have. `reloads`: each round
+    loads the model, so its rounds come before those of all other cells of a setting and are not mixed with them.
     """
 
     take: TakeSamples
     phase: Literal["load", "sample"] = "sample"
     needs: tuple[str, ...] = (COMPLETION,)
-    rank: int = 1
+    reloads: bool = False
 
 
 def prompt_target(spec: CellSpec) -> int:
@@ -44,19 +46,34 @@ def take_one(bench: Bench, spec: CellSpec, index: int, warmup: bool) -> list[Sam
 
 
 SHAPES: dict[str, Shape] = {
-    "load": Shape(take_load, phase="load", needs=(COMPLETION, EMBEDDING), rank=0),
+    "load": Shape(take_load, phase="load", needs=(COMPLETION, EMBEDDING), reloads=True),
     "prefill": Shape(take_one),
     "decode": Shape(take_one),
     "chat": Shape(take_one),
     "concurrency": Shape(take_round),
     "embed": Shape(take_embed, needs=(EMBEDDING,)),
+    "prompt": Shape(take_prompt),
 }
 
 
-def in_order(cells: Sequence[CellSpec]) -> list[CellSpec]:
-    """Cells of one context length together, each change of it being a reload; within, by rank, then as asked."""
-    lengths = list(dict.fromkeys(spec.num_ctx for spec in cells))
-    return sorted(cells, key=lambda spec: (lengths.index(spec.num_ctx), _rank(spec)))
+def in_order(cells: Sequence[CellSpec], pinned: PinnedOptions) -> list[CellSpec]:
+    """Cells of one setting together, each change of it being a reload; within, loads first, then as asked."""
+    settings = list(dict.fromkeys(setting_of(spec, pinned) for spec in cells))
+    return sorted(cells, key=lambda spec: (settings.index(setting_of(spec, pinned)), not reloads(spec)))
+
+
+def reloads(spec: CellSpec) -> bool:
+    """Whether each round of this cell loads the model."""
+    return spec.kind in SHAPES and SHAPES[spec.kind].reloads
+
+
+def refusal_of(model: InstalledModel) -> Optional[str]:
+    """Why nothing of this model can be measured, by what it says of itself; None when something can."""
+    if model.remote:
+        return f"The model {model.name} runs in the cloud, not on this machine."
+    if model.capabilities and not {COMPLETION, EMBEDDING} & set(model.capabilities):
+        return f"The model {model.name} neither generates text nor embeds: it has {', '.join(model.capabilities)}."
+    return None
 
 
 def only_embeds(model: InstalledModel) -> bool:
@@ -82,7 +99,3 @@ def why_not(spec: CellSpec, model: InstalledModel) -> Optional[str]:
     if needed > spec.num_ctx:
         return f"Prompt and answer together have {needed} tokens, more than the context of {spec.num_ctx}."
     return None
-
-
-def _rank(spec: CellSpec) -> int:
-    return SHAPES[spec.kind].rank if spec.kind in SHAPES else 1

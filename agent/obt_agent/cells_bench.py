@@ -23,9 +23,10 @@ from .engines import Engine
 from .measure_outcome import Stopped
 from .measure_pace import Pace
 from .measure_progress import Progress
+from .measure_setting import Setting, setting_of
 from .metrics import NS_PER_S
 from .ollama import Generation, OllamaClient, OllamaError, StreamLimits
-from .prompts import Calibration, write_prompt
+from .prompts import Calibration, PromptText, write_prompt
 from .stream import CHUNKS_BEYOND_ASKED
 from .surroundings import Watch, watch_of
 from .telemetry import Stretch
@@ -93,7 +94,11 @@ class Bench:
         if self.cancel.wait(seconds):
             raise Stopped
 
-    def body(self, prompt: str, num_ctx: int, output_tokens: int) -> dict[str, Any]:
+    def setting(self, spec: CellSpec) -> Setting:
+        """What the model is loaded with for a cell."""
+        return setting_of(spec, self.offer.options)
+
+    def body(self, prompt: str, setting: Setting, output_tokens: int) -> dict[str, Any]:
         """The request: raw, never truncated, never thinking, with every option pinned."""
         pinned = self.offer.options
         options: dict[str, Any] = {
@@ -102,21 +107,15 @@ class Bench:
             "temperature": pinned.temperature,
             "seed": pinned.seed,
             "repeat_penalty": pinned.repeat_penalty,
-            **self.runner_options(num_ctx),
+            **setting.options,
         }
         fixed = {"raw": True, "stream": True, "think": False, "truncate": False, "keep_alive": KEEP_ALIVE}
         return {"model": self.offer.model, "prompt": prompt, "options": options, **fixed}
 
-    def embed_body(self, texts: list[str], num_ctx: int) -> dict[str, Any]:
+    def embed_body(self, texts: list[str], setting: Setting) -> dict[str, Any]:
         """The request for embeddings: never truncated, with every option pinned that changes speed."""
         fixed = {"truncate": False, "keep_alive": KEEP_ALIVE}
-        return {"model": self.offer.model, "input": texts, "options": self.runner_options(num_ctx), **fixed}
-
-    def runner_options(self, num_ctx: int) -> dict[str, int]:
-        """The options a change of which reloads the model."""
-        pinned = self.offer.options
-        asked = {"num_gpu": pinned.num_gpu, "num_thread": pinned.num_thread, "num_batch": pinned.num_batch}
-        return {"num_ctx": num_ctx, **{name: value for name, value in asked.items() if value is not None}}
+        return {"model": self.offer.model, "input": texts, "options": setting.options, **fixed}
 
     def limits(self, first_byte_s: float, output_tokens: int) -> StreamLimits:
         """What one request may take in time and chunks."""
@@ -124,9 +123,9 @@ class Bench:
             first_byte_s, self.offer.stall_timeout_s, self.deadline, output_tokens + CHUNKS_BEYOND_ASKED
         )
 
-    def send(self, prompt: str, num_ctx: int, output_tokens: int, first_byte_s: float) -> Generation:
+    def send(self, prompt: str, setting: Setting, output_tokens: int, first_byte_s: float) -> Generation:
         """One request, asked again shortly when Ollama is busy. Raises Stopped when cancelled meanwhile."""
-        body = self.body(prompt, num_ctx, output_tokens)
+        body = self.body(prompt, setting, output_tokens)
         limits = self.limits(first_byte_s, output_tokens)
         generation = self.patiently(
             lambda: self.ollama.generate(body, limits, self.cancel, self.progress.stream_begins)
@@ -149,10 +148,23 @@ class Bench:
     def measure(self, spec: CellSpec, index: int, warmup: bool, target_tokens: int, may_load: bool = False) -> Sample:
         """One sample: a fresh prompt of `target_tokens` (0: any short one), then the model's placement."""
         text = write_prompt(self.calibration.characters_for(target_tokens))
+        sample = self.ask(spec, index, warmup, text, target_tokens, may_load)
+        self.calibration.observe(len(text.text), sample.raw.prompt_eval_count, target_tokens)
+        return sample
+
+    def ask(
+        self,
+        spec: CellSpec,
+        index: int,
+        warmup: bool,
+        text: PromptText,
+        target_tokens: int = 0,
+        may_load: bool = False,
+    ) -> Sample:
+        """One sample of this very prompt, whatever its length; nothing is learned of how texts are counted."""
         started_at = datetime.now(timezone.utc)
-        patient = may_load or warmup
-        generation = self.send(text.text, spec.num_ctx, spec.output_tokens, self.first_byte_s(spec, patient))
-        self.calibration.observe(len(text.text), generation.raw.prompt_eval_count, target_tokens)
+        patience_s = self.first_byte_s(spec, may_load or warmup)
+        generation = self.send(text.text, self.setting(spec), spec.output_tokens, patience_s)
         placement, loaded = self.placement()
         return Sample(
             cell=spec.name,

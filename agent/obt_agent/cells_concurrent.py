@@ -48,7 +48,7 @@ def send_together(bench: Bench, spec: CellSpec, texts: list[PromptText], first_b
     answers: list[Optional[Generation]] = [None] * len(texts)
 
     def ask(slot: int) -> None:
-        body = bench.body(texts[slot].text, spec.num_ctx, spec.output_tokens)
+        body = bench.body(texts[slot].text, bench.setting(spec), spec.output_tokens)
         start.wait()
         answers[slot] = bench.ollama.generate(body, limits, bench.cancel)
 

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 
 from .cells_bench import Bench, sample_error
 from .contract import CellSpec, Prompt, Sample
+from .measure_setting import Setting
 from .metrics import NS_PER_S
 from .ollama import Generation
 from .prompts import PromptText, write_prompt
@@ -28,7 +29,7 @@ def embed_sample(
     first = write_prompt(bench.calibration.characters_for(target_tokens))
     texts = batch_of(first, batch)
     started_at = datetime.now(timezone.utc)
-    answer = embed(bench, texts, spec.num_ctx, bench.first_byte_s(spec, may_load or warmup))
+    answer = embed(bench, texts, bench.setting(spec), bench.first_byte_s(spec, may_load or warmup))
     bench.calibration.observe(len(first.text), each_of(answer, batch), target_tokens)
     placement, loaded = bench.placement()
     return Sample(
@@ -44,9 +45,9 @@ def embed_sample(
     )
 
 
-def embed(bench: Bench, texts: list[str], num_ctx: int, first_byte_s: float) -> Generation:
+def embed(bench: Bench, texts: list[str], setting: Setting, first_byte_s: float) -> Generation:
     """One request, asked again shortly when Ollama is busy; its speed is learned."""
-    body = bench.embed_body(texts, num_ctx)
+    body = bench.embed_body(texts, setting)
     limits = bench.limits(first_byte_s, 0)
     answer = bench.patiently(lambda: bench.ollama.embed(body, limits, bench.cancel))
     bench.pace.learn(answer.raw, answer.chunks)

@@ -3,21 +3,21 @@
 `run_job` never raises for anything Ollama does: every end is a result, with all that was measured until then. It raises
 `Released` only when the agent is to shut down and stopped it between two samples.
 
-Order of a job: look at the model (still there? the same? local? able?), then per context length a short request that
-loads it; the first time also how its tokeniser counts and how fast it is, from which follows what the budget has time
-for. Then the cells, those of one context length together; the result has them in the order they ran.
+Order of a job: look at the model (still there? the same? local? able?), then per setting a request that loads it; the
+first time also how its tokeniser counts and how fast it is, from which follows what the budget has time for. Then the
+rounds of that setting's cells, interleaved as `measure_schedule` says. The result has the cells in the order planned,
+and in each its samples in the order taken; `timing.start_s` says how those of all cells followed each other.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import platform
-from collections.abc import Sequence
 from typing import Optional
 
 from . import __version__
 from .cancel import Cancel, Released
-from .cells import as_run, in_order, only_embeds, why_not
+from .cells import as_run, in_order, only_embeds, refusal_of, why_not
 from .cells_bench import Bench, Recorder, bare_digest
 from .contract import (
     CellRun,
@@ -36,19 +36,22 @@ from .measure_idle import measure_idle
 from .measure_memory import make_room, say_goodbye
 from .measure_outcome import JobFailed, Stopped, failed_by
 from .measure_pace import Pace
-from .measure_plan import obligatory, shed, slow_variant, why_slow
+from .measure_plan import slow_variant, why_slow
 from .measure_prepare import prepare
 from .measure_progress import Progress, Report
+from .measure_schedule import Schedule
+from .measure_setting import Setting
 from .ollama import OllamaClient, OllamaError, full_name, is_simulated
+from .power import Power, read_power
 from .rounds import rounds_of
 from .server_settings import read_server_settings
-from .validity import is_valid
 
 __all__ = ["JobFailed", "Released", "run_job"]
 
 # Beyond its budget a job finishes what is obligatory; beyond this it is ended.
 HARD_LIMIT_TIMES_BUDGET = 1.5
-NOT_REACHED = "The job ended before this cell."
+NOT_THIS_MACHINE = "Ollama runs in a container or on another host: this machine's is not its own."
+CANCELLED_SENTENCE = "The job was cancelled."
 
 
 def run_job(
@@ -63,7 +66,7 @@ def run_job(
     t0: float,
 ) -> ResultBody:
     """Measure the offered cells. `t0`: time.perf_counter() at the job's beginning. Raises only Released."""
-    pace = Pace()
+    pace = Pace(offer.options)
     progress = Progress(report, recorder, pace)
     deadline = t0 + offer.budget_s * HARD_LIMIT_TIMES_BUDGET
     bench = Bench(offer, ollama, recorder, progress, cancel, t0, deadline, pace)
@@ -79,23 +82,23 @@ class Job:
         self.store = store
         self.hardware = hardware
         self.state = state
-        self.runs: list[CellRun] = []
-        self.planned = [spec.name for spec in in_order(self.offer.cells)]
+        self.schedule: Schedule[CellRunner] = Schedule([], self)
         self.model: Optional[InstalledModel] = None
         self.settings = ServerSettings()
+        self.power = Power()
         self.was_loaded = True
 
     def run(self) -> ResultBody:
         """Measure to an end, whichever it is."""
         self.bench.recorder.start(self.bench.t0)
         self.bench.progress.start()
-        outcome, error = "succeeded", None
+        outcome, error, why = "succeeded", None, None
         try:
             self.measure()
         except Stopped:
-            outcome = "cancelled"
+            outcome, why = "cancelled", CANCELLED_SENTENCE
         except JobFailed as failed:
-            outcome, error = failed.outcome, failed.error
+            outcome, error, why = failed.outcome, failed.error, failed.error.message
         finally:
             self.bench.progress.stop()
             telemetry = self.bench.recorder.stop()
@@ -106,7 +109,7 @@ class Job:
             lease=self.offer.lease,
             outcome=outcome,  # type: ignore[arg-type]
             duration_s=self.bench.elapsed_s(),
-            cells=self.all_cells(),
+            cells=self.all_cells(why),
             environment=self.environment(),
             telemetry=telemetry,
             error=error,
@@ -120,21 +123,9 @@ class Job:
         self.bench.only_embeds = only_embeds(self.model)
         # After a restart of the agent the model is in memory because of this very job.
         self.was_loaded = make_room(self.bench) and not self.store.samples()
-        specs = self.able(self.model)
-        unfinished = [spec for spec in specs if not CellRunner(self.bench, spec, self.store).complete]
-        prepared = unfinished[0].num_ctx if unfinished else None
-        if prepared is not None:
-            self.prepare(prepared)
-            measure_idle(self.bench.recorder, self.bench.cancel, self.bench.elapsed_s, self.offer.budget_s)
-        runners = self.fit_budget([CellRunner(self.bench, spec, self.store) for spec in self.fit_speed(specs)])
-        always = obligatory([runner.spec for runner in runners])
-        for position, runner in enumerate(runners):
-            if not runner.complete and runner.spec.num_ctx != prepared:
-                self.prepare(runner.spec.num_ctx)
-                prepared = runner.spec.num_ctx
-            later = [one for one in runners[position + 1 :] if one.spec.name in always]
-            runner.reserve_s = sum(one.expected().cut().seconds for one in later)
-            self.run_cell(runner, runner.spec.name in always)
+        self.power = power_of(self.state)
+        self.plan_cells(self.model)
+        self.schedule.run()
         self.require_a_number()
 
     def look_at_model(self) -> InstalledModel:
@@ -162,9 +153,10 @@ class Job:
         return model
 
     def check_model(self, model: InstalledModel) -> None:
-        """Raise JobFailed for a cloud model or another model behind the same name."""
-        if model.remote:
-            raise JobFailed("model_remote", f"The model {model.name} runs in the cloud, not on this machine.")
+        """Raise JobFailed for a model that cannot be measured, or another one behind the same name."""
+        refused = refusal_of(model)
+        if refused is not None:
+            raise JobFailed("model_remote" if model.remote else "model_unsuitable", refused)
         if model.digest != bare_digest(self.offer.digest):
             message = (
                 f"The model {model.name} has changed since it was chosen: its digest was "
@@ -172,95 +164,70 @@ class Job:
             )
             raise JobFailed("model_changed", message)
 
-    def able(self, model: InstalledModel) -> list[CellSpec]:
-        """The cells this model can do, in order; the others are skipped. Raises JobFailed when none is left."""
-        specs = []
-        for spec in in_order(self.offer.cells):
-            reason = why_not(spec, model)
-            if reason is None:
-                specs.append(as_run(spec, model))
-            else:
-                self.skip(spec, reason)
-        if not specs:
-            reason = self.runs[0].skipped if self.runs else None
-            raise JobFailed("model_unsuitable", reason or "The job has no cells.")
-        return specs
+    def plan_cells(self, model: InstalledModel) -> None:
+        """All cells in order, those that this model cannot do skipped. Raises JobFailed when none is left."""
+        cells = [self.runner(spec) for spec in in_order(self.offer.cells, self.offer.options)]
+        self.schedule = Schedule(cells, self)
+        reasons = [why_not(cell.spec, model) for cell in cells]
+        for cell, reason in zip(cells, reasons):
+            self.bench.progress.already_done(len(rounds_of(cell.samples, cell.spec)))
+            if reason is not None:
+                cell.skip(reason)
+        if not any(cell.open for cell in cells):
+            raise JobFailed("model_unsuitable", next(iter(reasons), None) or "The job has no cells.")
 
-    def fit_speed(self, specs: Sequence[CellSpec]) -> list[CellSpec]:
-        """The cells with the short variants of a very slow model in place of its long ones."""
-        rate = self.bench.pace.decode_rate
-        begun = {sample.cell for sample in self.store.samples()}
-        fitting: dict[str, CellSpec] = {}
-        for spec in specs:
-            variant = None if spec.name in begun else slow_variant(spec, rate)
-            if variant is not None:
-                self.skip(spec, why_slow(variant, rate))
-                self.planned.insert(self.planned.index(spec.name) + 1, variant.name)
-            fitting.setdefault((variant or spec).name, variant or spec)
-        return list(fitting.values())
+    # -- what the schedule asks for ----------------------------------------------------------------------------------
 
-    def fit_budget(self, runners: Sequence[CellRunner]) -> list[CellRunner]:
-        """The cells there is time for, by prediction; the others are skipped, unless they have samples already."""
-        expected = [runner.expected() for runner in runners if not runner.complete]
-        shedding = shed(expected, self.bench.budget_left_s(), self.bench.pace.load_s)
-        kept = []
-        for runner in runners:
-            reason = shedding.dropped.get(runner.spec.name)
-            if reason is not None and not runner.samples:
-                self.skip(runner.spec, reason)
-                continue
-            runner.cut(shedding.cut)
-            kept.append(runner)
-            self.bench.progress.already_done(len(rounds_of(runner.samples, runner.spec)))
-            self.bench.progress.plan(runner.spec, runner.missing + runner.spec.warmups if runner.missing else 0)
-        return kept
+    def left_s(self) -> float:
+        """Seconds of the budget that are left; negative beyond it."""
+        return self.bench.budget_left_s()
 
-    def prepare(self, num_ctx: int) -> None:
-        """Load the model with this context length, and read what its runner's command line shows."""
-        prepare(self.bench, num_ctx)
+    def load_s(self) -> float:
+        """Seconds that another setting costs."""
+        return self.bench.pace.load_s
+
+    def enter(self, setting: Setting, before: Optional[Setting]) -> None:
+        """Load the model with this setting, and read what its runner's command line shows."""
+        prepare(self.bench, setting, before)
         self.settings = read_server_settings(self.bench.ollama.url, self.offer.digest)
+        if before is None:
+            measure_idle(self.bench.recorder, self.bench.cancel, self.bench.elapsed_s, self.offer.budget_s)
 
-    def run_cell(self, runner: CellRunner, obligatory: bool) -> None:
-        """One cell into `runs`, whatever comes of it."""
-        reason = None if obligatory else runner.fit_budget()
-        if reason is not None and not runner.samples:
-            self.skip(runner.spec, reason)
-            return
-        try:
-            self.runs.append(runner.so_far(reason) if reason else runner.run())
-        except JobFailed as failed:
-            self.runs.append(runner.so_far(failed.error.message))
-            raise
-        except Stopped:
-            self.runs.append(runner.so_far("The job was cancelled."))
-            raise
-        self.bench.progress.plan(runner.spec, 0)
+    def stand_in(self, cell: CellRunner) -> Optional[CellRunner]:
+        """The short variant of a long cell, for a model that is very slow with the loaded setting."""
+        rate = self.bench.pace.decode_rate
+        variant = None if cell.samples else slow_variant(cell.spec, rate)
+        if variant is None:
+            return None
+        cell.skip(why_slow(variant, rate))
+        made = CellRunner(self.bench, variant, self.store)
+        self.bench.progress.already_done(len(rounds_of(made.samples, variant)))
+        return made
 
-    def skip(self, spec: CellSpec, reason: str) -> None:
-        """Note a cell that is not run, and say so at once."""
-        self.runs.append(CellRun(spec=spec, skipped=reason))
-        self.bench.progress.plan(spec, 0)
-        self.bench.progress.note(spec, f"{spec.name}: {reason}")
+    def planned(self) -> None:
+        """Tell how much is needed now."""
+        for cell in self.schedule.cells:
+            warmups = 0 if cell.begun or not cell.needed else cell.spec.warmups
+            self.bench.progress.plan(cell.spec, cell.needed + warmups)
+
+    # -- its end -----------------------------------------------------------------------------------------------------
 
     def require_a_number(self) -> None:
-        """Raise JobFailed when not one sample of the whole job counts."""
-        if not any(is_valid(sample) for run in self.runs for sample in run.samples):
-            reason = next((run.stopped for run in self.runs if run.stopped), None) or "every cell was skipped"
+        """Raise JobFailed when not one round of the whole job counts."""
+        cells = self.schedule.cells
+        if not any(cell.valid_rounds() for cell in cells):
+            stopped = (cell.so_far().stopped for cell in cells)
+            reason = next((one for one in stopped if one), None) or "every cell was skipped"
             raise JobFailed("no_valid_samples", f"Not one sample of this job counts: {reason}")
 
-    def all_cells(self) -> list[CellRun]:
-        """The cells in the order they ran, those not run or not reached where their turn would have been."""
-        seen = {run.spec.name for run in self.runs}
-        missed = [self.not_reached(spec) for spec in self.offer.cells if spec.name not in seen]
-        return sorted([*self.runs, *missed], key=lambda run: self.planned.index(run.spec.name))
+    def all_cells(self, why: Optional[str]) -> list[CellRun]:
+        """Every cell in the order planned. `why`: the job's end, for those that it kept from being done."""
+        cells = self.schedule.cells or [self.runner(spec) for spec in in_order(self.offer.cells, self.offer.options)]
+        return [cell.so_far(why) for cell in cells]
 
-    def not_reached(self, spec: CellSpec) -> CellRun:
-        """A cell without a turn in this run; samples from before a restart are still its own."""
-        spec = as_run(spec, self.model) if self.model else spec
-        samples = CellRunner(self.bench, spec, self.store).samples
-        if samples:
-            return CellRun(spec=spec, samples=samples, stopped=NOT_REACHED)
-        return CellRun(spec=spec, skipped=NOT_REACHED)
+    def runner(self, spec: CellSpec) -> CellRunner:
+        """The cell as this model can do it, with what was kept of it before a restart."""
+        return CellRunner(self.bench, as_run(spec, self.model) if self.model else spec, self.store)
 
     def environment(self) -> Optional[RunEnvironment]:
         """What the numbers were measured on; None when the model could not even be looked at."""
@@ -274,4 +241,17 @@ class Job:
             server=self.settings,
             agent_version=__version__,
             python_version=platform.python_version(),
+            engine=self.bench.engine.value,
+            suite=self.offer.suite,
+            suite_version=self.offer.suite_version,
+            power_source=self.power.power_source,
+            cpu_governor=self.power.cpu_governor,
+            missing=dict(self.power.missing),
         )
+
+
+def power_of(state: OllamaState) -> Power:
+    """How the machine that Ollama runs on is powered and governed; None with the reason where that is not this one."""
+    if state.local is False:
+        return Power(missing=dict.fromkeys(("power_source", "cpu_governor"), NOT_THIS_MACHINE))
+    return read_power()

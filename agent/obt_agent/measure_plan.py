@@ -2,6 +2,8 @@
 
 The order: repetitions to three, cells of 8,192 tokens, eight requests at a time, four, cells of 2,048 tokens; then
 whatever else is not obligatory, the last first. `pp512` and `tg128` always run. Pure; times in seconds.
+
+The same is done again before every round, with the times seen until then: see `measure_schedule`.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from .contract import CellSpec
+from .contract import CellSpec, PinnedOptions
+from .measure_setting import Setting, setting_of
 
 # What a short budget leaves of a cell's repetitions.
 SHED_REPETITIONS = 3
@@ -26,20 +29,28 @@ SLOW_OUTPUT_TOKENS = 32
 
 @dataclass(frozen=True)
 class Expected:
-    """A cell that is still to be measured. `rounds`: measured ones still missing; `each_s`: None when unpredictable."""
+    """What a cell is still to do. `rounds`: measured ones still missing, `done`: those that count already.
+
+    `each_s`: of one round; None when it cannot be predicted. `warmups`: still to be made, None: all of the cell's.
+    `setting`: what it runs with, None: what its own fields say.
+    """
 
     spec: CellSpec
     rounds: int
     each_s: Optional[float]
+    done: int = 0
+    warmups: Optional[int] = None
+    setting: Optional[Setting] = None
 
     @property
     def seconds(self) -> float:
         """All that is missing, warm-ups included; 0 while it cannot be predicted."""
-        return (self.spec.warmups + self.rounds) * (self.each_s or 0.0)
+        warmups = self.spec.warmups if self.warmups is None else self.warmups
+        return (warmups + self.rounds) * (self.each_s or 0.0) if self.rounds else 0.0
 
     def cut(self) -> Expected:
         """The same with no more rounds than a short budget leaves."""
-        return dataclasses.replace(self, rounds=min(self.rounds, SHED_REPETITIONS))
+        return dataclasses.replace(self, rounds=min(self.rounds, max(0, SHED_REPETITIONS - self.done)))
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,10 @@ class Shedding:
 
 
 def obligatory(cells: Sequence[CellSpec]) -> frozenset[str]:
-    """The cells that run whatever the budget: two of the suite, the slow variant, or the first of others."""
+    """The names of those that run whatever the budget: two of the suite, the slow variant, or the first of others.
+
+    Those of a sweep's values are not among them: there may be any number.
+    """
     slow = f"tg{SLOW_OUTPUT_TOKENS}"
     named = ALWAYS_RUN & {spec.name for spec in cells}
     if "tg128" not in named and slow in {spec.name for spec in cells}:
@@ -59,15 +73,25 @@ def obligatory(cells: Sequence[CellSpec]) -> frozenset[str]:
     return named or frozenset(spec.name for spec in cells[:1])
 
 
-def shed(cells: Sequence[Expected], left_s: float, load_s: float) -> Shedding:
-    """Fit the cells into `left_s`. `load_s`: what each further context length costs."""
-    if total_s(cells, load_s) <= left_s:
+def shed(
+    cells: Sequence[Expected],
+    left_s: float,
+    load_s: float,
+    keep: Optional[frozenset[str]] = None,
+    loaded: Optional[Setting] = None,
+) -> Shedding:
+    """Fit the cells into `left_s`. `load_s`: what each further setting costs.
+
+    `keep`: the names of the obligatory cells, where there are others beside these. `loaded`: the setting at present.
+    """
+    if total_s(cells, load_s, loaded) <= left_s:
         return Shedding(False, {})
-    kept = [cell.cut() for cell in cells]
-    keep = obligatory([cell.spec for cell in cells])
+    kept = [cut for cut in (cell.cut() for cell in cells) if cut.rounds]
+    if keep is None:
+        keep = obligatory([cell.spec for cell in cells])
     dropped: dict[str, str] = {}
     for group in _groups(kept, keep):
-        together_s = total_s(kept, load_s)
+        together_s = total_s(kept, load_s, loaded)
         if together_s <= left_s:
             break
         for cell in group:
@@ -76,10 +100,11 @@ def shed(cells: Sequence[Expected], left_s: float, load_s: float) -> Shedding:
     return Shedding(True, dropped)
 
 
-def total_s(cells: Sequence[Expected], load_s: float) -> float:
-    """Expected seconds of all, and the reloads between context lengths."""
-    lengths = {cell.spec.num_ctx for cell in cells}
-    return sum(cell.seconds for cell in cells) + load_s * max(0, len(lengths) - 1)
+def total_s(cells: Sequence[Expected], load_s: float, loaded: Optional[Setting] = None) -> float:
+    """Expected seconds of all, and of the loads between settings; one of them costs none, `loaded` or the first."""
+    settings = {cell.setting or setting_of(cell.spec, PinnedOptions()) for cell in cells}
+    loads = len(settings - {loaded}) if loaded is not None else max(0, len(settings) - 1)
+    return sum(cell.seconds for cell in cells) + load_s * loads
 
 
 def why_shed(needed_s: float, left_s: float) -> str:
@@ -109,12 +134,13 @@ _IN_THIS_ORDER: tuple[Callable[[CellSpec], bool], ...] = (
 
 
 def slow_variant(spec: CellSpec, decode_rate: Optional[float]) -> Optional[CellSpec]:
-    """`tg32` for `tg128` of a model below 2 tok/s; None where the cell can stay as it is."""
+    """`tg32` for `tg128` of a model below 2 tok/s, a sweep's parameters kept; None where the cell can stay as it is."""
     if spec.kind != "decode" or spec.output_tokens <= SLOW_OUTPUT_TOKENS:
         return None
     if decode_rate is None or decode_rate >= SLOW_DECODE_TOKENS_PER_S:
         return None
-    name = f"tg{SLOW_OUTPUT_TOKENS}" + (f"@{spec.depth}" if spec.depth else "")
+    _, bracket, parameters = spec.name.partition("[")
+    name = f"tg{SLOW_OUTPUT_TOKENS}" + (f"@{spec.depth}" if spec.depth else "") + bracket + parameters
     return dataclasses.replace(spec, name=name, output_tokens=SLOW_OUTPUT_TOKENS)
 
 

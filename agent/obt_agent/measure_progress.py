@@ -30,7 +30,7 @@ class HasLatest(Protocol):
 
 
 class Progress:
-    """Counts what is done and what is left, and tells both. `total` grows with every sample that must be repeated."""
+    """Counts what is done and what is left, and tells both. `total` grows with every sample beyond the needed ones."""
 
     def __init__(self, report: Report, recorder: HasLatest, pace: Pace) -> None:
         self._report = report
@@ -93,7 +93,7 @@ class Progress:
             "sample",
             cell=spec.name,
             index=one.index,
-            of=spec.repetitions,
+            of=rounds_in_all(spec, one.index),
             warmup=one.warmup,
             valid=None if one.warmup else one.valid,
             flags=one.flags,
@@ -132,7 +132,7 @@ class Progress:
             "live",
             cell=spec.name,
             index=index,
-            of=spec.repetitions,
+            of=rounds_in_all(spec, index),
             warmup=warmup,
             metric=None if rate is None else "decode_rate",
             value=rate,
@@ -151,3 +151,8 @@ class Progress:
         if elapsed_ns <= 0:
             return None
         return (stream.chunks - 1) * self._pace.tokens_per_chunk / elapsed_ns * NS_PER_S
+
+
+def rounds_in_all(spec: CellSpec, index: int) -> int:
+    """How many rounds the cell is to have, seen from this one: its repetitions, beyond them its most."""
+    return spec.repetitions if index < spec.repetitions else max(spec.repetitions, spec.max_repetitions or 0)

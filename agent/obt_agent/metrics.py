@@ -54,7 +54,7 @@ FORMULAS: dict[str, str] = {
     "queueing": "total_duration − load_duration − prompt_eval_duration − eval_duration: an estimate of the waiting",
     "item_rate": "texts in the request ÷ (answer complete − request start)",
     "input_token_rate": "prompt_eval_count ÷ (answer complete − request start)",
-    "goodput": "requests that met every stated limit ÷ duration",
+    "goodput": "requests that met every stated limit (TTFT, ITL, end to end) ÷ makespan of the concurrent requests",
     "energy_per_output_token": "energy of all GPUs from the first to the last token ÷ output tokens",
     "energy_per_output_token_net": "(that energy − idle power before the first cell × its seconds) ÷ output tokens",
     "energy_per_prompt_token": "energy of all GPUs from loaded to the first token ÷ (prompt_eval_count − cached)",
@@ -70,7 +70,10 @@ HEADLINE: dict[str, str] = {
     "chat": "ttft",
     "concurrency": "output_throughput",
     "embed": "item_rate",
+    "prompt": "ttft",
 }
+
+_CHAT = ("ttft", "ttfo", "itl", "icl", "e2e_latency", "decode_rate", "prefill_rate", "gpu_share")
 
 # What one sample of each kind publishes. A prefill cell asks for one token and so has no decode rate; a load cell's
 # first token waits for the load, so it has no TTFT; a short prompt says nothing about prefill.
@@ -78,9 +81,10 @@ APPLICABLE: dict[str, tuple[str, ...]] = {
     "load": ("load_time", "e2e_latency", "gpu_share"),
     "prefill": ("prefill_rate", "ttft", "e2e_latency", "gpu_share"),
     "decode": ("decode_rate", "itl", "icl", "e2e_latency", "gpu_share"),
-    "chat": ("ttft", "ttfo", "itl", "icl", "e2e_latency", "decode_rate", "prefill_rate", "gpu_share"),
+    "chat": _CHAT,
     "concurrency": ("ttft", "ttfo", "itl", "icl", "e2e_latency", "queueing", "decode_rate", "gpu_share"),
     "embed": ("item_rate", "input_token_rate", "e2e_latency", "gpu_share"),
+    "prompt": _CHAT,
 }
 
 

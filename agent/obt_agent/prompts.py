@@ -75,6 +75,12 @@ def write_prompt(characters: int) -> PromptText:
     return PromptText(nonce + body(characters - len(nonce)), nonce)
 
 
+def fixed_prompt(text: str) -> PromptText:
+    """Somebody's own text, with a nonce and a newline before it."""
+    nonce = new_nonce()
+    return PromptText(f"{nonce}\n{text}", nonce)
+
+
 class Calibration:
     """What one model's tokeniser makes of the text, learned from its counts.
 

@@ -6,19 +6,30 @@ is valid when all its requests came and passed their gates. Pure; agent and serv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from .contract import CellSpec, Sample
+from .contract import CellSpec, Sample, Slo
 from .engines import Engine
-from .metrics import APPLICABLE, MILLISECONDS, NS_PER_MS, NS_PER_S, REQUESTS, Metric, derive, output_throughput
+from .metrics import (
+    APPLICABLE,
+    MILLISECONDS,
+    NS_PER_MS,
+    NS_PER_S,
+    REQUESTS,
+    REQUESTS_PER_S,
+    Metric,
+    derive,
+    goodput,
+    output_throughput,
+)
 from .statistics import median
 from .validity import is_valid
 
 # Fewer valid rounds are no number, even where the budget was short.
 FEWEST_ROUNDS = 3
-ROUND_METRICS = ("output_throughput", "observed_parallelism", "ttft_spread")
+ROUND_METRICS = ("output_throughput", "observed_parallelism", "ttft_spread", "goodput")
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,7 @@ def round_metrics(
         "output_throughput": output_throughput([sample.raw.eval_count for sample in one.samples], makespan_ns(one)),
         "observed_parallelism": observed_parallelism(one.samples),
         "ttft_spread": ttft_spread(one.samples),
+        "goodput": goodput_of(each, spec.slo, makespan_ns(one)),
     }
     return {**shared, **{name: _middle([metrics[name] for metrics in each]) for name in each[0]}}
 
@@ -115,6 +127,31 @@ def ttft_spread(samples: Sequence[Sample]) -> Metric:
     if len(known) < 2:
         return Metric(None, MILLISECONDS, "one request has no spread")
     return Metric((max(known) - min(known)) / NS_PER_MS, MILLISECONDS)
+
+
+def goodput_of(each: Sequence[Mapping[str, Metric]], slo: Optional[Slo], makespan: Optional[int]) -> Metric:
+    """Requests per second that met every stated limit, of a round's requests by their metrics. `makespan` in ns.
+
+    A request is in time at the very limit. Without a limit, and where what a limit is about was not measured, there is
+    no number: a request that nobody could judge is neither good nor bad.
+    """
+    limits = limits_of(slo)
+    if not limits:
+        return Metric(None, REQUESTS_PER_S, "no limits were stated")
+    unknown = (metrics[name] for metrics in each for name in limits if metrics[name].value is None)
+    first = next(unknown, None)
+    if first is not None:
+        return Metric(None, REQUESTS_PER_S, f"a request could not be held to its limits: {first.reason}")
+    met = [all((metrics[name].value or 0.0) <= most for name, most in limits.items()) for metrics in each]
+    return goodput(met, makespan)
+
+
+def limits_of(slo: Optional[Slo]) -> dict[str, float]:
+    """The stated limits in ms, by the metric that is held to them."""
+    if slo is None:
+        return {}
+    stated = {"ttft": slo.ttft_ms, "itl": slo.itl_ms, "e2e_latency": slo.e2e_ms}
+    return {name: most for name, most in stated.items() if most is not None}
 
 
 def _at_ns(sample: Sample, after_ns: Optional[int]) -> Optional[float]:

@@ -60,6 +60,13 @@ def summarise(values: Sequence[float]) -> Optional[Summary]:
     )
 
 
+def half_width(summary: Summary) -> Optional[float]:
+    """Half the interval's width as a share of the median; None without an interval or at a median of 0."""
+    if not summary.interval or summary.median == 0:
+        return None
+    return (summary.high - summary.low) / 2 / abs(summary.median)
+
+
 def median(values: Sequence[float]) -> float:
     """The middle value; the mean of the two middle ones when n is even. Raises ValueError for no values."""
     if not values:

@@ -19,7 +19,7 @@ from .validity_placement import partial_spill_changed, placement_changed
 SENTENCES: dict[str, str] = {
     "error": "The request failed or was answered wrongly.",
     "not_done": "The answer ended without Ollama's final message.",
-    "wrong_length": "The answer did not have exactly the asked number of tokens.",
+    "wrong_length": "The answer did not have exactly the asked number of tokens (to a fixed prompt: 2 to the asked).",
     "prompt_off_target": "The prompt was more than 2 % longer or shorter than asked.",
     "cache_hit": "Ollama answered part of the prompt from its cache instead of computing it.",
     "reloaded": "The model was loaded again inside the measured block.",
@@ -64,7 +64,10 @@ CLOUD_ERROR = "model_remote"
 BAD_COUNTERS_ERROR = "bad_counters"
 
 KINDS_OF_FIXED_LENGTH = frozenset({"load", "prefill", "decode", "chat", "concurrency"})
-KINDS_WITH_TIMED_PROMPT = frozenset({"prefill", "chat", "concurrency"})
+KINDS_WITH_TIMED_PROMPT = frozenset({"prefill", "chat", "concurrency", "prompt"})
+# A fixed prompt is answered at the model's own length; one token would have no decode rate.
+KIND_OF_FREE_LENGTH = "prompt"
+FEWEST_FREE_TOKENS = 2
 
 
 def judge(samples: Sequence[Sample], spec: CellSpec) -> list[Sample]:
@@ -106,7 +109,13 @@ def is_valid(sample: Sample) -> bool:
 
 
 def wrong_length(raw: RawCounters, spec: CellSpec) -> bool:
-    """Accepted is only `done_reason` length with exactly the asked tokens."""
+    """Accepted is only `done_reason` length with exactly the asked tokens; of a fixed prompt's answer, 2 to the asked.
+
+    The latter may end by itself (`stop`) or be cut off (`length`).
+    """
+    if spec.kind == KIND_OF_FREE_LENGTH:
+        fits = FEWEST_FREE_TOKENS <= (raw.eval_count or 0) <= spec.output_tokens
+        return raw.done_reason not in ("stop", "length") or not fits
     if spec.kind not in KINDS_OF_FIXED_LENGTH or spec.output_tokens == 0:
         return False
     return raw.done_reason != "length" or raw.eval_count != spec.output_tokens
@@ -153,11 +162,12 @@ def reloaded(sample: Sample, spec: CellSpec, cell: Sequence[Sample]) -> bool:
 def missing_counters(raw: RawCounters, spec: CellSpec) -> list[str]:
     """The counters this kind of cell needs and Ollama did not send. One token has no eval_duration: it needs none."""
     needed = {"total_duration", "load_duration"}
-    if spec.kind in KINDS_OF_FIXED_LENGTH and spec.output_tokens:  # 0: the load of a model that only embeds
+    answers = spec.kind in KINDS_OF_FIXED_LENGTH or spec.kind == KIND_OF_FREE_LENGTH
+    if answers and spec.output_tokens:  # 0: the load of a model that only embeds
         needed |= {"prompt_eval_count", "eval_count"}
     if spec.kind in KINDS_WITH_TIMED_PROMPT:
         needed.add("prompt_eval_duration")
-    if spec.kind in KINDS_OF_FIXED_LENGTH and spec.output_tokens > 1:
+    if answers and spec.output_tokens > 1:
         needed.add("eval_duration")
     return sorted(name for name in needed if getattr(raw, name) is None)
 

@@ -6,7 +6,9 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 Play = Callable[["Peer"], None]
@@ -40,8 +42,8 @@ class Peer:
 
     def answer(self, body: bytes, status: str = "200 OK") -> None:
         """A whole answer of known length."""
-        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        self.sock.sendall(head.encode() + body)
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        self.sock.sendall(head.encode() + b"Connection: close\r\n\r\n" + body)
 
     def hold(self) -> None:
         """Say nothing more until the test is over."""
@@ -92,3 +94,72 @@ def _more(sock: socket.socket) -> bytes:
     if not data:
         raise OSError("the client went away")
     return data
+
+
+class NastyOllama:
+    """An Ollama with one model, `nasty:1b`, that answers truly until it is told to misbehave.
+
+    A token is four characters of a prompt; times are those that really passed.
+    """
+
+    MODEL = "nasty:1b"
+    DIGEST = "0123456789abcdef" * 4
+
+    def __init__(self) -> None:
+        self.version = "0.24.0"
+        self.asked = 0
+        self._wrong: Play | None = None
+        self._times = 0
+        self._loaded = False
+        self._ended = datetime.now(UTC)
+
+    def misbehave(self, play: Play, times: int = 1) -> None:
+        """Answer the next `times` generations by `play`."""
+        self._wrong, self._times = play, times
+
+    def play(self, peer: Peer) -> None:
+        """The answer to any request."""
+        path = peer.request.split(b" ", 2)[1].decode()
+        body = json.loads(peer.request.partition(b"\r\n\r\n")[2] or b"{}")
+        if path != "/api/generate":
+            peer.answer(json.dumps(self._facts(path)).encode())
+        elif body.get("keep_alive") == 0:
+            self._loaded = False
+            peer.answer(b'{"done": true, "done_reason": "unload"}')
+        else:
+            self._generate(peer, body)
+
+    def _facts(self, path: str) -> dict[str, Any]:
+        model = {"name": self.MODEL, "digest": self.DIGEST, "size": 1000, "details": {"format": "gguf"}}
+        loaded = {**model, "size_vram": 0, "expires_at": (self._ended + timedelta(seconds=600)).isoformat()}
+        facts: dict[str, dict[str, Any]] = {
+            "/api/version": {"version": self.version},
+            "/api/tags": {"models": [model]},
+            "/api/show": {"capabilities": ["completion"], "details": {"format": "gguf"}, "model_info": {}},
+            "/api/ps": {"models": [loaded] if self._loaded else []},
+        }
+        return facts[path]
+
+    def _generate(self, peer: Peer, body: dict[str, Any]) -> None:
+        self._loaded = True
+        self.asked += 1
+        if self._times:
+            self._times -= 1
+            assert self._wrong is not None
+            self._wrong(peer)
+            return
+        begun = time.perf_counter_ns()
+        peer.head()
+        for _ in range(body["options"]["num_predict"]):
+            peer.line(response="t")
+        peer.line(**self.final(len(body["prompt"]) // 4, body["options"]["num_predict"], begun))
+        peer.end()
+
+    def final(self, prompt_tokens: int, output_tokens: int, begun: int) -> dict[str, Any]:
+        """A final message that is true of an answer begun at this `perf_counter_ns`."""
+        took = time.perf_counter_ns() - begun
+        self._ended = datetime.now(UTC)
+        counts = {"prompt_eval_count": prompt_tokens, "eval_count": output_tokens}
+        times = {"load_duration": took // 10, "prompt_eval_duration": took // 10 + 1, "eval_duration": took // 2 + 1}
+        end = {"done": True, "done_reason": "length", "response": "", "created_at": self._ended.isoformat()}
+        return {**end, **counts, **times, "total_duration": took + 2}

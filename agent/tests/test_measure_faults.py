@@ -15,7 +15,7 @@ from agent.obt_agent.validity import is_valid
 from agent.simulator.models import ModelSpec
 from agent.simulator.server import SimulatedOllama
 
-from .measuring import PP64, TG16, World, samples_of
+from .measuring import PP64, TG16, World, samples_of, the_one_that_failed
 from .nasty import serving
 
 FAST = ModelSpec("fast:1b", decode_tps=4000.0, prefill_tps=100_000.0, load_s=0.05)
@@ -29,8 +29,8 @@ def simulator() -> Iterator[SimulatedOllama]:
 
 
 def run_with_fault(simulator: SimulatedOllama, folder: Path, kind: str, **details: Any) -> ResultBody:
-    """A job of pp64 and tg16; the fault is ordered when the first sample of pp64 is there."""
-    job = World(simulator.url, "fast:1b", [PP64, TG16], folder, stall_timeout_s=0.5)
+    """A job of pp64, and tg16 with another setting; the fault is ordered when the first sample of pp64 is there."""
+    job = World(simulator.url, "fast:1b", [PP64, dataclasses.replace(TG16, num_ctx=4096)], folder, stall_timeout_s=0.5)
 
     def order(event: dict[str, Any]) -> None:
         if event["cell"] == "pp64" and event["index"] == 0 and not event["warmup"]:
@@ -45,7 +45,7 @@ def run_with_fault(simulator: SimulatedOllama, folder: Path, kind: str, **detail
     [
         ("cut", {"after_tokens": 0}, "ollama_died", "closed the connection"),
         ("error_line", {"after_tokens": 1, "message": "the runner fell over"}, "ollama_died", "the runner fell over"),
-        ("hang", {"seconds": 30}, "ollama_stalled", "no data for 0.5 s"),
+        ("hang", {"seconds": 30}, "ollama_stalled", "no data for "),
         ("load_failed", {}, "load_failed", "could not load the model"),
         ("out_of_memory", {}, "out_of_memory", "does not fit"),
         ("queue_full", {"times": None}, "server_busy", "busy"),
@@ -86,10 +86,9 @@ def test_one_bad_sample_is_kept_and_flagged_and_taken_again(
     result = run_with_fault(simulator, tmp_path, kind, **details)
     assert result.outcome == "succeeded"
     samples = samples_of(result, "pp64")
-    assert [is_valid(sample) for sample in samples] == [True, False, True, True]
-    assert flag in samples[1].flags
-    assert [sample.index for sample in samples] == [0, 1, 2, 3]
-    assert len({sample.prompt.nonce for sample in samples if sample.prompt}) == 4
+    assert flag in the_one_that_failed(samples).flags
+    assert [sample.index for sample in samples] == list(range(len(samples)))
+    assert len({sample.prompt.nonce for sample in samples if sample.prompt}) == len(samples)
 
 
 def test_a_full_queue_is_waited_for(simulator: SimulatedOllama, tmp_path: Path) -> None:
@@ -164,7 +163,7 @@ def test_a_short_budget_cuts_repetitions_and_skips_later_cells_and_says_so(
     assert job.of("sample")[-1]["done"] == len(first.samples)
 
 
-def test_a_cell_that_fits_only_with_fewer_repetitions_is_shortened_to_three(
+def test_a_cell_that_fits_only_with_fewer_repetitions_goes_on_while_there_is_time(
     simulator: SimulatedOllama, tmp_path: Path
 ) -> None:
     cells = [
@@ -172,8 +171,10 @@ def test_a_cell_that_fits_only_with_fewer_repetitions_is_shortened_to_three(
         dataclasses.replace(TG16, name="again", repetitions=30),
     ]
     result = World(simulator.url, "middle:1b", cells, tmp_path, budget_s=6.0).run()
-    assert len(samples_of(result, "again")) == 3
-    assert result.cells[1].stopped == "budget: shortened to 3 of 30 repetitions"
+    taken = len(samples_of(result, "again"))
+    assert 3 <= taken < 30
+    assert result.cells[1].stopped == f"budget: {taken} of 30 repetitions, the time for more was used up"
+    assert result.duration_s < 7.5
 
 
 def test_a_job_far_beyond_its_budget_is_timed_out_within_a_stream(simulator: SimulatedOllama, tmp_path: Path) -> None:

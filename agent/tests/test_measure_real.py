@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,7 +104,7 @@ def test_killing_ollama_in_the_middle_of_a_stream_is_named_and_what_was_measured
     start_real_ollama: StartRealOllama, tmp_path: Path
 ) -> None:
     ollama = start_real_ollama(models=[NEVER_STOPS])
-    long = dataclasses.replace(TG16, name="long", output_tokens=1900)
+    long = dataclasses.replace(TG16, name="long", output_tokens=1900, num_ctx=4096)
     job = World(ollama.url, NEVER_STOPS.name, [TG16, long], tmp_path)
     job.when["live"] = lambda event: (
         event["cell"] == "long" and event["value"] and threading.Thread(target=ollama.process.kill).start()
@@ -114,6 +115,26 @@ def test_killing_ollama_in_the_middle_of_a_stream_is_named_and_what_was_measured
     assert result.error.kind == "ollama_died"
     assert result.error.message == "Ollama closed the connection in the middle of the answer"
     assert len([sample for sample in samples_of(result, "tg16") if is_valid(sample)]) == 3
+
+
+def test_a_restart_between_two_samples_is_flagged_and_the_job_goes_on(
+    start_real_ollama: StartRealOllama, tmp_path: Path
+) -> None:
+    ollama = start_real_ollama(models=[NEVER_STOPS])
+    job = World(ollama.url, NEVER_STOPS.name, [TG16], tmp_path)
+
+    def restart(event: dict[str, Any]) -> None:
+        if event["index"] == 0 and not event["warmup"]:
+            ollama.process.kill()
+            ollama.process.start()
+
+    job.when["sample"] = restart
+    result = job.run()
+    assert (result.outcome, result.error) == ("succeeded", None)
+    flags = [sample.flags for sample in samples_of(result, "tg16")]
+    assert flags[0] == []
+    assert "server_restarted" in flags[1]
+    assert flags[2:] == [[], []]
 
 
 def test_another_file_behind_the_same_tag_has_changed(start_real_ollama: StartRealOllama, tmp_path: Path) -> None:
@@ -135,6 +156,7 @@ def test_the_model_is_gone_from_memory_after_the_job(real_ollama: str, tmp_path:
 
 DEEP = dataclasses.replace(TG16, name="tg16@1024", prompt_tokens=0, depth=1024)
 C4 = dataclasses.replace(TG64, name="c4", kind="concurrency", prompt_tokens=128, repetitions=3, concurrency=4)
+C2 = dataclasses.replace(C4, name="c2", concurrency=2)
 VECTORS = CellSpec("embed256x8", "embed", 3, 1, prompt_tokens=256, output_tokens=0, num_ctx=512, batch=8)
 
 
@@ -162,6 +184,39 @@ def test_the_parallelism_that_is_observed_is_ollamas_own(
         assert least <= (one["observed_parallelism"] or 0) <= most
         assert (one["ttft_spread"] or 0) > 0
         assert (one["output_throughput"] or 0) > 0
+
+
+def test_cells_of_a_setting_take_turns_and_all_count(real_ollama: str, tmp_path: Path) -> None:
+    cells = [dataclasses.replace(PP128, repetitions=3), dataclasses.replace(TG64, repetitions=3), C2]
+    result = World(real_ollama, NEVER_STOPS.name, cells, tmp_path).run()
+    for spec in cells:
+        assert len(rounds(result, spec)) == 3
+    begun = {(s.cell, s.index): s.timing.start_s for run in result.cells for s in run.samples if not s.warmup}
+    turn = ["pp128", "tg64", "c2"]
+    assert [cell for cell, _ in sorted(begun, key=lambda one: begun[one])] == [*turn, *reversed(turn), *turn]
+
+
+def test_a_sweep_over_threads_and_batches_counts_in_every_value(real_ollama: str, tmp_path: Path) -> None:
+    cells = [
+        dataclasses.replace(TG16, name="tg16[num_thread=1]", num_thread=1),
+        dataclasses.replace(TG16, name="tg16[num_thread=2]", num_thread=2),
+        dataclasses.replace(TG16, name="tg16[num_gpu=0,num_batch=64]", num_gpu=0, num_batch=64),
+        TG16,
+    ]
+    result = World(real_ollama, NEVER_STOPS.name, cells, tmp_path).run()
+    assert result.outcome == "succeeded"
+    for spec in cells:
+        assert all((one["decode_rate"] or 0) > 0 for one in rounds(result, spec))
+
+
+@pytest.mark.parametrize("model", [NEVER_STOPS.name, STOPS_EARLY.name])
+def test_a_fixed_prompt_counts_however_its_answer_ends(real_ollama: str, tmp_path: Path, model: str) -> None:
+    text = "Write a short poem about the sea.\n" * 20 + "Or about what you think of the sea"
+    poem = CellSpec("prompt-poem/64", "prompt", 3, 1, 0, 64, 2048, text=text)
+    result = World(real_ollama, model, [poem], tmp_path).run()
+    samples = samples_of(result, poem.name)
+    assert [sample.flags for sample in samples] == [[], [], []]
+    assert ("stop" if model == STOPS_EARLY.name else "length") in {sample.raw.done_reason for sample in samples}
 
 
 def test_an_embedding_model_loads_and_embeds(real_ollama: str, tmp_path: Path) -> None:

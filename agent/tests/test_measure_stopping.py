@@ -34,13 +34,14 @@ def simulator() -> Iterator[SimulatedOllama]:
 def test_cancelling_ends_the_job_within_a_stream_and_keeps_what_was_measured(
     simulator: SimulatedOllama, tmp_path: Path
 ) -> None:
-    endless = dataclasses.replace(TG16, name="long", output_tokens=1500)
+    endless = dataclasses.replace(TG16, name="long", output_tokens=1500, num_ctx=4096)
     job = world(simulator, tmp_path, TG16, endless, model="slow:1b")
     job.when["live"] = lambda event: event["cell"] == "long" and job.cancel.set(CANCELLED)
     result = job.run()
     assert (result.outcome, result.error) == ("cancelled", None)
     assert len(samples_of(result, "tg16")) == 3
     assert samples_of(result, "long") == []
+    assert [run.stopped for run in result.cells] == [None, "The job was cancelled."]
     assert OllamaClient(simulator.url).ps() == []
 
 
@@ -71,16 +72,33 @@ def test_finishing_releases_after_the_sample_and_a_restart_goes_on_from_there(
         job.run()
     kept = [sample for sample in job.store.samples() if not sample.warmup]
     assert [(sample.cell, sample.index) for sample in kept] == [
-        *[("pp64", index) for index in range(3)],
-        ("tg16", 0),
-        ("tg16", 1),
+        *[("pp64", 0), ("tg16", 0)],
+        *[("tg16", 1)],
     ]
 
     again = world(simulator, tmp_path, PP64, TG16)
     again.store = again.spool.store(again.offer)
     result = again.run()
     assert result.outcome == "succeeded"
-    assert [sample.index for sample in samples_of(result, "tg16")] == [0, 1, 2]
-    assert samples_of(result, "tg16")[:2] == kept[3:]
+    for cell in ("pp64", "tg16"):
+        assert [sample.index for sample in samples_of(result, cell)] == [0, 1, 2]
+        assert len(samples_of(result, cell, warmup=True)) == 2
+    assert [*samples_of(result, "pp64")[:1], *samples_of(result, "tg16")[:2]] == kept
+    assert [event["cell"] for event in again.of("cell")] == ["pp64", "tg16"]
+
+
+def test_a_cell_that_was_complete_before_a_restart_is_not_touched_again(
+    simulator: SimulatedOllama, tmp_path: Path
+) -> None:
+    later = dataclasses.replace(TG16, num_ctx=4096)
+    job = world(simulator, tmp_path, PP64, later)
+    job.when["sample"] = lambda event: event["cell"] == "tg16" and job.cancel.finish_soon()
+    with pytest.raises(Released):
+        job.run()
+    again = world(simulator, tmp_path, PP64, later)
+    again.store = again.spool.store(again.offer)
+    result = again.run()
     assert [event["cell"] for event in again.of("cell")] == ["tg16"]
-    assert len(samples_of(result, "tg16", warmup=True)) == 2
+    assert len(samples_of(result, "pp64", warmup=True)) == 1
+    assert [run.stopped for run in result.cells] == [None, None]
+    assert {request["options"]["num_ctx"] for request in simulator.requests("/api/generate")[-4:-1]} == {4096}

@@ -161,6 +161,11 @@ def test_ollama_0_30_0_counts_only_uncached_tokens_so_nothing_is_taken_off() -> 
     assert uncached["prefill_rate"].value == pytest.approx(100.0)
 
 
+def test_a_fixed_prompt_publishes_what_a_chat_does() -> None:
+    assert metrics.APPLICABLE["prompt"] == metrics.APPLICABLE["chat"]
+    assert metrics.HEADLINE["prompt"] == "ttft"
+
+
 def test_every_kind_of_cell_has_a_headline_with_a_formula() -> None:
     kinds = set(typing.get_args(typing.get_type_hints(CellSpec)["kind"]))
     assert set(metrics.HEADLINE) == set(metrics.APPLICABLE) == kinds

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from agent.obt_agent.contract import CellSpec, RawCounters, Sample, Timing
+from agent.obt_agent.contract import CellSpec, RawCounters, Sample, Slo, Timing
 from agent.obt_agent.metrics import FORMULAS
 from agent.obt_agent.rounds import (
     ROUND_METRICS,
@@ -81,6 +81,48 @@ def test_a_request_without_a_token_leaves_the_round_without_its_numbers() -> Non
     found = round_metrics(Round(0, False, broken, 3), C3)
     assert {name: found[name].value for name in (*ROUND_METRICS, "ttft")} == dict.fromkeys((*ROUND_METRICS, "ttft"))
     assert all(found[name].reason for name in (*ROUND_METRICS, "ttft"))
+
+
+def with_limits(**limits: float) -> CellSpec:
+    return dataclasses.replace(C3, slo=Slo(**limits))
+
+
+# SERIAL: TTFT 100, 500, 900 ms; ITL 300 / 127 ms each; end to end 401, 801, 1201 ms.
+@pytest.mark.parametrize(
+    ("limits", "good"),
+    [
+        ({"ttft_ms": 1000.0}, 3),
+        ({"ttft_ms": 500.0}, 2),
+        ({"ttft_ms": 499.0}, 1),
+        ({"ttft_ms": 99.0}, 0),
+        ({"e2e_ms": 801.0}, 2),
+        ({"itl_ms": 3.0}, 3),
+        ({"itl_ms": 2.0}, 0),
+        ({"ttft_ms": 500.0, "e2e_ms": 500.0}, 1),
+        ({"ttft_ms": 0.0}, 0),
+    ],
+)
+def test_goodput_is_the_requests_that_met_every_limit_over_the_makespan(limits: dict[str, float], good: int) -> None:
+    found = round_metrics(Round(0, False, SERIAL, 3), with_limits(**limits))["goodput"]
+    assert found.value == pytest.approx(good / 1.202)
+    assert found.unit == "req/s"
+
+
+@pytest.mark.parametrize("spec", [C3, with_limits()])
+def test_without_limits_there_is_no_goodput(spec: CellSpec) -> None:
+    found = round_metrics(Round(0, False, SERIAL, 3), spec)["goodput"]
+    assert (found.value, found.reason) == (None, "no limits were stated")
+
+
+def test_a_request_that_cannot_be_held_to_its_limits_leaves_no_goodput_but_a_reason() -> None:
+    broken = [*SERIAL[:2], request(2, 0, None, None)]
+    found = round_metrics(Round(0, False, broken, 3), with_limits(itl_ms=5.0))["goodput"]
+    assert (found.value, found.reason) == (None, "a request could not be held to its limits: no token arrived")
+
+
+def test_a_round_that_is_not_whole_has_no_goodput() -> None:
+    found = round_metrics(Round(0, False, SERIAL[:2], 3), with_limits(ttft_ms=1000.0))["goodput"]
+    assert (found.value, found.reason) == (None, "the requests have no duration")
 
 
 def test_requests_are_gathered_by_their_round_in_order_of_slots() -> None:

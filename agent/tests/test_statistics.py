@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.obt_agent.statistics import coverage, interval_rank, median, quantile, summarise
+from agent.obt_agent.statistics import coverage, half_width, interval_rank, median, quantile, summarise
 
 FINITE = st.floats(min_value=-1e9, max_value=1e9, allow_nan=False)
 
@@ -67,6 +67,16 @@ def test_nine_values_drop_the_extremes_from_the_interval_but_not_from_the_summar
     assert summary is not None
     assert (summary.low, summary.high) == (2, 8)
     assert (summary.minimum, summary.maximum) == (1, 1000)
+
+
+def test_half_the_width_is_a_share_of_the_median_and_needs_an_interval() -> None:
+    six, five, around_zero = summarise([96, 99, 100, 100, 101, 104]), summarise([1, 2, 3, 4, 5]), summarise([-1, 1] * 3)
+    assert six is not None
+    assert half_width(six) == pytest.approx(0.04)
+    assert five is not None
+    assert half_width(five) is None
+    assert around_zero is not None
+    assert half_width(around_zero) is None
 
 
 def test_one_value_is_its_own_range_without_a_spread() -> None:

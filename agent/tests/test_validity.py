@@ -13,6 +13,7 @@ from agent.obt_agent.validity import SENTENCES, flags_of, is_valid, judge, missi
 CHAT = CellSpec("chat", "chat", 6, 1, 512, 128, 4096)
 PREFILL = CellSpec("pp512", "prefill", 6, 1, 512, 1, 4096)
 LOAD = CellSpec("load", "load", 3, 1, 0, 1, 4096)
+POEM = CellSpec("prompt-poem/128", "prompt", 6, 1, 0, 128, 4096, text="Write a poem.")
 
 RAW = RawCounters(
     total_duration=2_000_000_000,
@@ -181,6 +182,42 @@ def test_more_chunks_than_tokens_are_nonsense() -> None:
 def test_counters_that_are_no_counts_are_nonsense_beside_the_error() -> None:
     wrong = dataclasses.replace(GOOD, error=SampleError("bad_counters", "Ollama's eval_count is -3."))
     assert flags(wrong) == ["error", "nonsense_counters"]
+
+
+# -- fixed prompts -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({"done_reason": "length", "eval_count": 128}, True),
+        ({"done_reason": "stop", "eval_count": 128}, True),
+        ({"done_reason": "stop", "eval_count": 2}, True),
+        ({"done_reason": "length", "eval_count": 100}, True),  # the context was full
+        ({"done_reason": "stop", "eval_count": 1}, False),
+        ({"done_reason": "stop", "eval_count": 0}, False),
+        ({"done_reason": "length", "eval_count": 129}, False),
+        ({"done_reason": "load", "eval_count": 10}, False),
+        ({"done_reason": None, "eval_count": 10}, False),
+    ],
+)
+def test_the_answer_to_a_fixed_prompt_has_two_tokens_to_the_asked_however_it_ended(
+    changes: dict[str, Any], counts: bool
+) -> None:
+    assert ("wrong_length" not in flags(with_raw(**changes), POEM)) is counts
+
+
+@pytest.mark.parametrize("name", ["prompt_eval_count", "prompt_eval_duration", "eval_count", "eval_duration"])
+def test_a_fixed_prompt_needs_the_counters_of_a_chat(name: str) -> None:
+    assert missing_counters(dataclasses.replace(RAW, **{name: None}), POEM) == [name]
+    assert missing_counters(RawCounters(), POEM) == missing_counters(RawCounters(), CHAT)
+
+
+def test_a_fixed_prompt_has_the_length_it_has_and_still_misses_the_cache() -> None:
+    fixed = dataclasses.replace(with_raw(prompt_eval_count=40), prompt=Prompt(0, 30, "0" * 64, "1234"))
+    assert flags(fixed, POEM) == []
+    assert "cache_hit" in flags(with_raw(prompt_eval_duration=6_000_000), POEM)
+    assert "cache_hit" in flags(with_raw(prompt_eval_cached_count=100), POEM)
 
 
 def test_judging_again_changes_nothing() -> None:
