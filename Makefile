@@ -3,11 +3,12 @@
 PYTHON ?= python3
 IN_VENV := .venv/bin/python
 TESTS ?=
+BENCH ?=
 UV := $(or $(shell command -v uv),.venv/bin/uv)
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--prerelease if-necessary-or-explicit --custom-compile-command 'make lock'
 
-.PHONY: help up test lint format ollama lock dev
+.PHONY: help up test lint format bench ollama lock dev
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -26,6 +27,9 @@ lint: dev ## style and types
 format: dev ## put the style right where a program can
 	$(IN_VENV) -m ruff check --fix .
 	$(IN_VENV) -m ruff format .
+
+bench: dev ## prove the numbers on this machine, best when it is quiet; BENCH="--only cpu" proves a part
+	$(IN_VENV) -m agent.bench $(BENCH)
 
 ollama: ## build the real Ollama that tests measure (about 8 minutes, once)
 	@$(PYTHON) -m agent.real_ollama build $(OLLAMA_FLAGS)

@@ -81,6 +81,30 @@ def test_it_refuses_a_version_that_it_cannot_build() -> None:
     assert run_build("--version", "0.30.0").returncode == 2
 
 
+def test_a_release_without_the_tool_bench_is_built_without_it(empty_tools: Path) -> None:
+    assert set(build.programs(DEFAULT_VERSION)) == {"ollama", "bench"}
+    script(ollama_dir(OLDER_VERSION) / "ollama", f"client version is {OLDER_VERSION}")
+
+    assert build.is_built(OLDER_VERSION)
+
+
+@pytest.mark.parametrize(
+    ("says", "flags"),
+    [
+        ("model name : old\nflags : fpu avx\n", None),
+        ("flags : fpu avx avx2 bmi1 bmi2 f16c fma movbe\n", "-O2 -march=x86-64-v3"),
+        ("", None),
+    ],
+)
+def test_vector_instructions_are_used_where_the_processor_has_all_of_them(
+    tmp_path: Path, says: str, flags: str | None
+) -> None:
+    (tmp_path / "cpuinfo").write_text(says)
+
+    assert build.processor_flags(tmp_path / "cpuinfo") == flags
+    assert build.processor_flags(tmp_path / "not there") is None
+
+
 def test_missing_headers_are_named_with_the_command_to_install_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "HEADER_FOLDERS", ("/nowhere",))
 
