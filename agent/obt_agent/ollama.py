@@ -23,7 +23,9 @@ from .wire import MAX_INT, WireError, dumps, loads
 READ_TIMEOUT_S = 10.0
 # A whole answer, however slowly it drips.
 ANSWER_TIMEOUT_S = 30.0
-MAX_BODY_BYTES = 16 * 1024 * 1024
+MAX_BODY_BYTES = 4 * 1024 * 1024
+# In memory an empty object takes some fifty times what it takes in the body; a listed model has three brackets.
+MAX_BRACKETS = 100_000
 PIECE_BYTES = 64 * 1024
 MAX_MODELS = 5000
 MAX_LOADED = 100
@@ -143,6 +145,8 @@ class OllamaClient:
         return content
 
     def _object(self, content: bytes, path: str) -> dict[str, Any]:
+        if content.count(b"{") + content.count(b"[") > MAX_BRACKETS:
+            raise OllamaError("garbage", f"Ollama's answer to {path} has more parts than it can have models")
         try:
             value = loads(content)
         except WireError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Optional
 
 from .contract import RawCounters
@@ -17,6 +18,21 @@ COUNTERS = (
     "eval_count",
     "eval_duration",
 )
+# A token's line as Ollama writes it, without anything that would have to be looked at; its text has no escapes.
+_TOKEN_LINE = re.compile(
+    rb'{"model":"[^"\\\x00-\x1f]*","created_at":"[^"\\\x00-\x1f]*","response":"([^"\\\x00-\x1f]*)","done":false}'
+)
+
+
+def plain_token(line: bytes) -> Optional[str]:
+    """The text of a token's line where that can be told without reading JSON; None for every other line."""
+    found = _TOKEN_LINE.fullmatch(line)
+    if found is None:
+        return None
+    try:
+        return line.decode() and found[1].decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def message_of(line: bytes) -> dict[str, Any]:

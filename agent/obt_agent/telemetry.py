@@ -7,6 +7,7 @@ it is dropped and the interval doubled.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import threading
@@ -64,7 +65,7 @@ class Recorder:
         self._phases: list[Phase] = []
         self._moments: deque[tuple[float, tuple[str, ...]]] = deque(maxlen=MAX_MOMENTS)
         self._max_points = max_points
-        self._ended = threading.Event()
+        self._ending = threading.Lock()  # held while it records; waiting for a lock takes less than for an Event
         self._thread: Optional[threading.Thread] = None
         self._t0 = 0.0
 
@@ -74,6 +75,7 @@ class Recorder:
             return
         self._t0 = t0
         self._read(time.perf_counter())  # discarded: a CPU share needs a reading to compare with
+        self._ending.acquire()
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
         self._thread.start()
 
@@ -104,7 +106,8 @@ class Recorder:
 
     def stop(self) -> Telemetry:
         """End the recording and return all of it."""
-        self._ended.set()
+        with contextlib.suppress(RuntimeError):  # it had ended before
+            self._ending.release()
         if self._thread is not None:
             self._thread.join(JOIN_TIMEOUT_S)
         with self._lock:
@@ -118,7 +121,7 @@ class Recorder:
             # The schedule is fixed: ticks that were missed are skipped, not caught up with.
             interval_s = self.interval_ms / 1000
             tick = max(tick + 1, int((time.perf_counter() - begun) / interval_s) + 1)
-            if self._ended.wait(max(0.0, begun + tick * interval_s - time.perf_counter())):
+            if self._ending.acquire(timeout=max(0.0, begun + tick * interval_s - time.perf_counter())):
                 return
             try:
                 if self._record():
@@ -129,28 +132,31 @@ class Recorder:
     def _record(self) -> bool:
         """Take one point. True when the recording was thinned and the interval is another one."""
         now = time.perf_counter()
-        fresh = self._read(now)
+        values, throttles = self._read(now)
+        t_s = max(0.0, now - self._t0)
         with self._lock:
-            self._moments.append((max(0.0, now - self._t0), tuple(fresh.throttles())))
-            self._append(max(0.0, now - self._t0), fresh.values)
+            self._moments.append((t_s, throttles))
+            self._append(t_s, values)
             thin = len(self._times) >= self._max_points or len(self._times) * len(self._series) >= MAX_VALUES
             if thin:
                 self._thin()
         return thin
 
-    def _read(self, now: float) -> Reading:
-        """Read the probes that are due; returns what belongs into the series at this moment."""
-        fresh = []
+    def _read(self, now: float) -> tuple[dict[str, float], tuple[str, ...]]:
+        """Read the probes that are due; returns what belongs into the series at this moment, and what throttles."""
+        values: dict[str, float] = {}
+        throttles: tuple[str, ...] = ()
         for position, probe in enumerate(self._probes):
             if now < self._due[position]:
                 continue
             reading = probe.read()
             self._due[position] = now + probe.every_s
-            with self._lock:
-                self._last[position] = reading
+            self._last[position] = reading
             if probe.in_series:
-                fresh.append(reading)
-        return merge(fresh)
+                values.update(reading.values)
+                if reading.throttle or reading.cpu_throttle:
+                    throttles += tuple(reading.throttles())
+        return values, throttles
 
     def _append(self, t_s: float, values: dict[str, float]) -> None:
         for name in values:

@@ -45,7 +45,7 @@ class RecordedNvml:
             return pynvml.c_nvmlMemory_t(**answer)
         if name == "nvmlDeviceGetClockInfo" and isinstance(answer, dict):
             return answer[str(args[1])]
-        if name == "nvmlDeviceGetComputeRunningProcesses":
+        if name in ("nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetGraphicsRunningProcesses"):
             return [SimpleNamespace(**one) for one in answer]
         if name == "nvmlDeviceGetUtilizationRates":
             return pynvml.c_nvmlUtilization_t(**answer)

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from agent.obt_agent.probes.ollama import NOT_FOUND, OllamaProbe
-from agent.obt_agent.processes import Tree, find_server
+from agent.obt_agent.probes.proc import TICKS_PER_S, process_use
+from agent.obt_agent.processes import LinuxMember, Member, OtherMember, Tree, find_server, tree_of
 
 # A server that starts a runner for each line it is told, and ends it at an empty line; the runner burns CPU for ever.
 SERVER = """
@@ -108,3 +109,59 @@ def test_an_ollama_elsewhere_is_missing_with_the_reason_and_not_looked_for_at_ea
 
 def test_there_is_no_server_process_of_another_host() -> None:
     assert find_server("http://192.0.2.1:11434") is None
+
+
+@pytest.mark.parametrize("member", [LinuxMember, OtherMember])
+def test_a_member_tells_what_its_process_used_and_when_it_is_gone(
+    member: type[Member], server: subprocess.Popen[str]
+) -> None:
+    if member is LinuxMember and not sys.platform.startswith("linux"):
+        pytest.skip("only Linux has /proc")
+    one, process = member(server.pid), psutil.Process(server.pid)  # type: ignore[call-arg]
+    tell(server, "")
+    used = one.read()
+    assert used.rss_bytes == pytest.approx(process.memory_info().rss, rel=0.05)
+    times = process.cpu_times()
+    assert used.cpu_s == pytest.approx(times.user + times.system, abs=0.05)
+    server.kill()
+    server.wait()
+    with pytest.raises(psutil.NoSuchProcess):
+        one.read()
+    with pytest.raises(psutil.NoSuchProcess):
+        member(server.pid)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("member", [LinuxMember, OtherMember])
+def test_a_tree_is_the_same_by_either_way_of_reading(member: type[Member], server: subprocess.Popen[str]) -> None:
+    if member is LinuxMember and not sys.platform.startswith("linux"):
+        pytest.skip("only Linux has /proc")
+    tree = Tree(psutil.Process(server.pid), member)  # type: ignore[arg-type]
+    tree.look(time.monotonic())
+    tell(server, "load")
+    assert until_used(tree, 0.2) >= 0.2
+    assert tree.look(time.monotonic()).processes == 2
+
+
+def test_the_tree_has_children_of_children_and_of_every_thread() -> None:
+    code = "import subprocess, sys, threading; " + (
+        "t = threading.Thread(target=lambda: subprocess.run([sys.executable, '-c', 'import sys; sys.stdin.read()'])); "
+        "t.start(); print('ready', flush=True); t.join()"
+    )
+    command = [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        deadline = time.monotonic() + 10
+        while len(tree_of(psutil.Process(process.pid))) < 3:
+            assert time.monotonic() < deadline, "the grandchild's child was not found"
+            time.sleep(0.01)
+        root = psutil.Process(process.pid)
+        assert sorted(tree_of(root)) == sorted([root.pid, *(one.pid for one in root.children(recursive=True))])
+
+
+def test_a_programs_name_with_brackets_and_spaces_does_not_move_the_fields() -> None:
+    fields = " ".join(str(number) for number in range(1, 50))
+    stat = f"42 (a) R (b c) S {fields}".encode()
+    plain = f"42 (ollama) S {fields}".encode()
+    assert process_use(stat) == process_use(plain)
+    assert process_use(plain).cpu_s == (11 + 12) / TICKS_PER_S

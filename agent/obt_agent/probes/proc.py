@@ -14,6 +14,7 @@ from typing import NamedTuple, Optional
 
 PROC = Path("/proc")
 READ_BYTES = 64 * 1024
+SURELY_WHOLE_BYTES = 2048  # half a page, and no line is as long as the other half
 KIB = 1024
 SECTOR_BYTES = 512  # in diskstats, whatever the disk's own are
 TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100  # Windows has none, and no /proc either
@@ -33,10 +34,12 @@ class KernelFile:
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed with this object
 
     def read(self) -> bytes:
-        """All of it, as it is now. A list comes some lines at a time, whatever is asked for."""
-        number, data = self._file.fileno(), b""
-        while more := os.pread(number, READ_BYTES, len(data)):
-            data += more
+        """All of it, as it is now. A list comes a page of whole lines at a time, whatever is asked for."""
+        number = self._file.fileno()
+        data = os.pread(number, READ_BYTES, 0)
+        if len(data) > SURELY_WHOLE_BYTES:
+            while more := os.pread(number, READ_BYTES, len(data)):
+                data += more
         return data
 
 
