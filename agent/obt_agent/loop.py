@@ -30,7 +30,9 @@ from .sync import SyncLoop
 from .watch import OllamaWatch
 from .worker import Engine, Worker
 
-WAIT_SLICE_S = 0.2  # Windows hears Ctrl-C only between waits
+# Windows hears Ctrl-C only between waits; elsewhere a signal ends a wait, and waking up is taken from what is measured.
+WAIT_SLICE_S = 0.2 if os.name == "nt" else 3600.0
+END_SLICE_S = 0.05
 LAST_DELIVERY_S = 2.0
 ABORT_S = 1.5
 
@@ -43,6 +45,7 @@ class Agent:
     def __init__(self, config: Config, engine: Engine, minimum_free_bytes: int = MINIMUM_FREE_DISK_BYTES) -> None:
         self.config, self._engine, self._minimum_free_bytes = config, engine, minimum_free_bytes
         self._stop, self._abort, self._fatal = threading.Event(), threading.Event(), threading.Event()
+        self._ended = threading.Event()  # one of them is set
         self._problem = ""
         self._token_left = config.token is not None
         self.worker: Optional[Worker] = None
@@ -53,6 +56,7 @@ class Agent:
         if self._stop.is_set():
             self._abort.set()
         self._stop.set()
+        self._ended.set()
 
     def run(self) -> None:
         """Raises AgentError with a sentence when the agent cannot go on."""
@@ -71,8 +75,8 @@ class Agent:
             return
         spool = Spool(self.config.state_dir)
         self._build(link, spool)
-        while not self._stop.is_set() and not self._fatal.is_set():
-            self._stop.wait(WAIT_SLICE_S)
+        while not self._ended.wait(WAIT_SLICE_S):
+            pass
         self._wind_down(spool)
         if self._fatal.is_set():
             raise AgentError(self._problem)
@@ -128,6 +132,7 @@ class Agent:
             except AgentError as problem:
                 self._problem = str(problem)
                 self._fatal.set()
+                self._ended.set()
                 return False
 
         return lost
@@ -158,4 +163,4 @@ class Agent:
         self.deliverer.wake()
         deadline = time.monotonic() + LAST_DELIVERY_S
         while spool.due() and time.monotonic() < deadline and not self._abort.is_set():
-            self._abort.wait(WAIT_SLICE_S / 4)
+            self._abort.wait(END_SLICE_S)

@@ -49,7 +49,7 @@ FORMULAS: dict[str, str] = {
     "decode_rate": "(eval_count − 1) ÷ eval_duration (eval_count ÷ eval_duration on MLX)",
     "load_time": "load_duration of the first request after an unload, page cache warm; resolution about 0.25 s",
     "output_throughput": "Σ output tokens ÷ makespan of the concurrent requests",
-    "observed_parallelism": "most requests of the round that were receiving tokens at the same moment",
+    "observed_parallelism": "most requests of a round between first and last token, less a tenth at each end, at once",
     "ttft_spread": "longest − shortest TTFT of the round's requests",
     "queueing": "total_duration − load_duration − prompt_eval_duration − eval_duration: an estimate of the waiting",
     "item_rate": "texts in the request ÷ (answer complete − request start)",

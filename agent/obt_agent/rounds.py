@@ -29,6 +29,8 @@ from .validity import is_valid
 
 # Fewer valid rounds are no number, even where the budget was short.
 FEWEST_ROUNDS = 3
+# What is left out at both ends of a request's tokens before two are said to run at the same time.
+EDGE_SHARE = 0.1
 ROUND_METRICS = ("output_throughput", "observed_parallelism", "ttft_spread", "goodput")
 
 
@@ -104,14 +106,16 @@ def makespan_ns(one: Round) -> Optional[int]:
 def observed_parallelism(samples: Sequence[Sample]) -> Metric:
     """The most requests between their first and last token at one moment, by the agent's clock.
 
-    A server that answers one after the other gives 1, however many were sent: waiting is not running.
+    A server that answers one after the other gives 1, however many were sent: waiting is not running. The first and
+    last tenth of each is left out, as the last token of one may be noted after the first of the next on a busy machine.
     """
     events: list[tuple[float, int]] = []
     for sample in samples:
         first, last = _at_ns(sample, sample.timing.ttft_ns), _at_ns(sample, sample.timing.last_token_ns)
         if first is None or last is None:
             return Metric(None, REQUESTS, "a request of the round received no token")
-        events += [(first, 1), (last, -1)]
+        edge = EDGE_SHARE * (last - first)
+        events += [(first + edge, 1), (last - edge, -1)]
     running = most = 0
     for _, step in sorted(events, key=lambda event: (event[0], -event[1])):
         running += step

@@ -47,6 +47,8 @@ PARALLEL = [request(0, 0, 100, 1200), request(1, 0, 120, 1200), request(2, 1, 14
 
 def test_a_queue_worked_off_one_by_one_is_no_parallelism() -> None:
     assert observed_parallelism(SERIAL).value == 1
+    noted_late = [request(0, 0, 100, 410), request(1, 0, 400, 710)]
+    assert observed_parallelism(noted_late).value == 1
 
 
 def test_requests_that_receive_tokens_at_the_same_time_are() -> None:

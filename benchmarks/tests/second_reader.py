@@ -87,8 +87,9 @@ def of_all(samples, each, limits):
     starts = [sample["timing"]["start_s"] * 1e9 for sample in samples]
     ends = [start + sample["timing"]["e2e_ns"] for start, sample in zip(starts, samples, strict=True)]
     makespan = max(ends) - min(starts)
-    spans = [(s + x["timing"]["ttft_ns"], s + x["timing"]["last_token_ns"])
-             for s, x in zip(starts, samples, strict=True)]  # fmt: skip
+    tokens = [(s + x["timing"]["ttft_ns"], s + x["timing"]["last_token_ns"])
+              for s, x in zip(starts, samples, strict=True)]  # fmt: skip
+    spans = [(a + 0.1 * (b - a), b - 0.1 * (b - a)) for a, b in tokens]
     firsts = [sample["timing"]["ttft_ns"] for sample in samples]
     stated = {name: limits[key] for name, key in LIMIT_KEYS.items() if limits.get(key) is not None}
     met = sum(all(one[name] <= most for name, most in stated.items()) for one in each)
