@@ -147,7 +147,7 @@ class Agent:
         if self._fatal.is_set():
             self._abort.set()
         self.worker.finish_soon()
-        while not self._abort.is_set() and not self.worker.join(WAIT_SLICE_S):
+        while not self._abort.is_set() and not self.worker.join(END_SLICE_S):
             pass
         if self._abort.is_set():
             self.worker.abort()
