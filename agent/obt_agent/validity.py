@@ -19,7 +19,7 @@ from .validity_placement import partial_spill_changed, placement_changed
 SENTENCES: dict[str, str] = {
     "error": "The request failed or was answered wrongly.",
     "not_done": "The answer ended without Ollama's final message.",
-    "wrong_length": "The answer did not have exactly the asked number of tokens (to a fixed prompt: 2 to the asked).",
+    "wrong_length": "The answer did not have the asked number of tokens.",
     "prompt_off_target": "The prompt was more than 2 % longer or shorter than asked.",
     "cache_hit": "Ollama answered part of the prompt from its cache instead of computing it.",
     "reloaded": "The model was loaded again inside the measured block.",
