@@ -39,10 +39,11 @@ def main(arguments: Sequence[str] | None = None, proofs: Sequence[Proof] = PROOF
 
 def run(proof: Proof, settings: Settings) -> Iterator[tuple[Row, dict[str, Any]]]:
     """The rows of one proof with their JSON. One that fails says so as a row of its own and ends nothing else."""
-    begun = time.perf_counter()
+    begun, stolen = time.perf_counter(), machine.Stolen()
     for row in _guarded(proof, settings):
-        yield row, report.entry(proof.name, row, time.perf_counter() - begun, machine.load_average())
-        begun = time.perf_counter()
+        around = {"load_average": machine.load_average(), "stolen_percent": stolen.percent()}
+        yield row, report.entry(proof.name, row, time.perf_counter() - begun, **around)
+        begun, stolen = time.perf_counter(), machine.Stolen()
 
 
 def _guarded(proof: Proof, settings: Settings) -> Iterator[Row]:

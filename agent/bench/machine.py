@@ -20,7 +20,8 @@ GOVERNOR = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
 
 def header() -> dict[str, Any]:
     """Date, machine, versions and load. Takes a second."""
-    system = operating_system()
+    system, stolen = operating_system(), Stolen()
+    busy = busy_processes()
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
@@ -33,7 +34,8 @@ def header() -> dict[str, Any]:
         },
         "versions": {"agent": __version__, "python": platform.python_version(), "kernel": platform.release()},
         "load_average": load_average(),
-        "busy": busy_processes(),
+        "stolen_percent": stolen.percent(),
+        "busy": busy,
     }
 
 
@@ -56,6 +58,20 @@ def scheduling() -> str:
 def load_average() -> float | None:
     """Processes that ran or waited to run, mean of the last minute; None on systems that do not count them."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+class Stolen:
+    """How much of this machine's time its host gave to others since this was made: what is late then is not ours."""
+
+    def __init__(self) -> None:
+        self._before = psutil.cpu_times()
+
+    def percent(self) -> float | None:
+        """Of all cores' time; None where the system does not count it."""
+        now = psutil.cpu_times()
+        if not hasattr(now, "steal") or sum(now) <= sum(self._before):
+            return None
+        return round(100 * (now.steal - self._before.steal) / (sum(now) - sum(self._before)), 1)
 
 
 def busy_processes(look_s: float = LOOK_S) -> list[dict[str, Any]]:
@@ -91,6 +107,10 @@ def shown(header: dict[str, Any]) -> str:
         f"governor {machine['governor'] or 'unknown'}",
         f"agent {versions['agent']}, Python {versions['python']}; scheduling {machine['scheduling']}",
         f"load average {'unknown' if header['load_average'] is None else header['load_average']}; "
-        f"other busy processes: {busy}",
+        f"other busy processes: {busy}; stolen by the machine's host: {_percent(header['stolen_percent'])}",
     ]
     return "\n".join(lines)
+
+
+def _percent(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:g} %"

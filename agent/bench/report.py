@@ -73,9 +73,9 @@ def document(header: dict[str, Any], entries: Sequence[dict[str, Any]], code: in
     return {"format": FORMAT, **header, "rows": list(entries), "exit_code": code}
 
 
-def entry(proof: str, row: Row, took_s: float, load_average: float | None) -> dict[str, Any]:
-    """A row as the JSON has it. `load_average`: of one minute, when the row was ready; None where there is none."""
-    return {"proof": proof, **dataclasses.asdict(row), "took_s": round(took_s, 1), "load_average": load_average}
+def entry(proof: str, row: Row, took_s: float, **around: float | None) -> dict[str, Any]:
+    """A row as the JSON has it. `around`: what the machine was like meanwhile; None for what it does not tell."""
+    return {"proof": proof, **dataclasses.asdict(row), "took_s": round(took_s, 1), **around}
 
 
 def write(content: dict[str, Any], path: Path) -> None:

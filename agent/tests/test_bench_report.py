@@ -14,7 +14,7 @@ import pytest
 
 from agent.bench import PROOFS, Proof, report
 from agent.bench.__main__ import main, run
-from agent.bench.machine import busy_processes, header, shown
+from agent.bench.machine import Stolen, busy_processes, header, shown
 from agent.bench.report import CannotRun, Row, Settings
 
 MET = Row("decode rate", "real Ollama", "0.99–1.01", "ratio 1.002", True, {"ratio": 1.002})
@@ -148,3 +148,11 @@ def test_what_else_is_busy_is_named() -> None:
     assert "other busy processes: compiler 93 %" in shown({**head, "busy": busy})
     assert "other busy processes: none" in shown({**head, "busy": []})
     assert all(one["cpu_percent"] >= 5 for one in busy_processes(0.05))
+
+
+def test_time_that_the_host_took_is_shown_and_unknown_where_nobody_counts_it() -> None:
+    head = header()
+    assert "stolen by the machine's host: 7.5 %" in shown({**head, "stolen_percent": 7.5})
+    assert "stolen by the machine's host: unknown" in shown({**head, "stolen_percent": None})
+    stolen = Stolen()
+    assert stolen.percent() is None or 0 <= stolen.percent() <= 100  # type: ignore[operator]
