@@ -72,6 +72,7 @@ class Worker:
         self._early: dict[tuple[str, int], str] = {}  # cancellations of jobs that have not begun
         self._left: set[tuple[str, int]] = set()  # stay in the spool for the next start
         self._wake, self._idle = threading.Event(), threading.Event()
+        self._idle.set()  # from the beginning, so that the first sync says what this machine can take
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
 
@@ -139,10 +140,12 @@ class Worker:
             self._wake.clear()
             held = self._next()
             if held is None:
-                self._idle.set()
-                self._on_idle()
+                if not self._idle.is_set():
+                    self._idle.set()
+                    self._on_idle()
                 self._wake.wait()
                 continue
+            self._idle.clear()
             try:
                 self._run_job(held)
             except Exception:
