@@ -18,7 +18,6 @@ ROOT = Path(__file__).resolve().parents[2]
 TESTS = ("agent/tests/test_lies_rates.py", "agent/tests/test_lies_machine.py", "benchmarks/tests/test_lies.py")
 LIES = 15
 TIMEOUT_S = 300
-PROBLEMS = ("failure", "error", "skipped")
 MUST = "naive fails, OBT does not"
 
 

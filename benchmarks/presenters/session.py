@@ -118,11 +118,6 @@ class SessionView:
         ]
 
     @property
-    def many_tables(self) -> bool:
-        """More than can be read at once: all but the first are folded."""
-        return len(self.tables) > 1
-
-    @property
     def foreseen(self) -> bool:
         return any(row.expected_s is not None for row in self.report)
 

@@ -72,10 +72,6 @@ class Readings:
     note: str = ""
     elsewhere: bool = False
 
-    @property
-    def unread_words(self) -> str:
-        return f"{len(self.unread)} not readable" if self.unread else ""
-
 
 def readings(recorded: Recorded, content: Mapping[str, Any] | None = None) -> Readings:
     """All that was read. `content`: the machine's hardware, for the limits of its scales."""

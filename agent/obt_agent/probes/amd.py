@@ -12,7 +12,7 @@ from ..machine import Gpu
 from . import ONLY_AVERAGE, OWN_USER_ONLY, Reading
 from .amd_metrics import read_metrics
 from .amd_smi import AmdSmi
-from .sysfs import Quantity, cards_of, first, kernel_driver, name_of, read_number, read_text, uevent
+from .sysfs import Quantity, cards_of, first, kernel_driver, name_of, read_files, read_number, read_text, uevent
 
 AMD_VENDOR = "0x1002"
 NOT_THERE = "The amdgpu driver does not offer it for this GPU."
@@ -52,13 +52,7 @@ class AmdProbe:
 
     def read(self) -> Reading:
         reading = Reading({}, {}, {index: [] for index in self.cards})
-        for (index, quantity), file in self.files.items():
-            name = f"gpu_{index}_{quantity.field}"
-            value = None if file is None else read_number(file)
-            if value is None:
-                reading.missing[name] = NOT_THERE if file is None else f"{file.name} could not be read."
-            else:
-                reading.values[name] = value * quantity.factor
+        read_files(self.files, reading, NOT_THERE)
         for index, card in self.cards.items():
             self._read_rest(index, card, reading)
         return reading

@@ -15,7 +15,7 @@ from typing import Callable, Optional
 from ..machine import Gpu
 from . import ONLY_AVERAGE, OWN_USER_ONLY, Reading
 from .cpu import put
-from .sysfs import Quantity, cards_of, first, kernel_driver, name_of, read_number, read_text, uevent
+from .sysfs import Quantity, cards_of, first, kernel_driver, name_of, read_files, read_number, read_text, uevent
 
 INTEL_VENDOR = "0x8086"
 NOT_THERE = "The GPU's driver does not offer it for this GPU."
@@ -79,13 +79,7 @@ class IntelProbe:
 
     def read(self) -> Reading:
         reading = Reading({}, {}, {index: [] for index in self.cards})
-        for (index, quantity), file in self.files.items():
-            name = f"gpu_{index}_{quantity.field}"
-            value = None if file is None else read_number(file)
-            if value is None:
-                reading.missing[name] = NOT_THERE if file is None else f"{file.name} could not be read."
-            else:
-                reading.values[name] = value * quantity.factor
+        read_files(self.files, reading, NOT_THERE)
         for index, limit_w in self.limits_w.items():
             put(reading, f"gpu_{index}_power_limit_w", limit_w, NOT_THERE)
             self._read_power(index, reading)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Optional
+
+from . import Reading
 
 PCI_NAME_FILES = ("usr/share/hwdata/pci.ids", "usr/share/misc/pci.ids")
 
@@ -45,6 +48,17 @@ def read_number(file: Path) -> Optional[float]:
         return None if text is None else float(text)
     except ValueError:
         return None
+
+
+def read_files(files: Mapping[tuple[int, Quantity], Optional[Path]], reading: Reading, not_there: str) -> None:
+    """Put the quantities of all cards into the reading, or why one is missing: `not_there` when it has no file."""
+    for (index, quantity), file in files.items():
+        name = f"gpu_{index}_{quantity.field}"
+        value = None if file is None else read_number(file)
+        if value is None:
+            reading.missing[name] = not_there if file is None else f"{file.name} could not be read."
+        else:
+            reading.values[name] = value * quantity.factor
 
 
 def uevent(device: Path, key: str) -> Optional[str]:
