@@ -44,7 +44,7 @@ from .measure_setting import Setting
 from .ollama import OllamaClient, OllamaError, full_name, is_simulated
 from .power import Power, read_power
 from .rounds import rounds_of
-from .server_settings import read_server_settings
+from .server_settings import missing_reasons, read_server_settings
 
 __all__ = ["JobFailed", "Released", "run_job"]
 
@@ -246,7 +246,7 @@ class Job:
             suite_version=self.offer.suite_version,
             power_source=self.power.power_source,
             cpu_governor=self.power.cpu_governor,
-            missing=dict(self.power.missing),
+            missing={**self.power.missing, **missing_reasons(self.settings)},
         )
 
 

@@ -97,8 +97,14 @@ class Calibration:
         return len(self._seen) >= 2
 
     def observe(self, characters: int, tokens: Optional[int], target_tokens: int = 0) -> None:
-        """Learn from one answer. With its target, also correct the length used for that target the next time."""
+        """Learn from one answer. With its target, also correct the length used for that target the next time.
+
+        A count below half of what the earlier ones predict says nothing about the tokeniser: a part of the prompt was
+        taken from the cache, or cut off at the context's end. It is not learned from.
+        """
         if not tokens or tokens < 1:
+            return
+        if self.known and tokens * 2 < characters * self.tokens_per_character():
             return
         self._seen[characters] = tokens
         if target_tokens and abs(tokens - target_tokens) * 2 > prompt_tolerance(target_tokens):

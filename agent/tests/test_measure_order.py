@@ -15,6 +15,7 @@ from agent.obt_agent.cancel import CANCELLED, Released
 from agent.obt_agent.contract import CellSpec, PinnedOptions, ResultBody, Slo
 from agent.obt_agent.prompts import fixed_prompt
 from agent.obt_agent.rounds import round_metrics, rounds_of
+from agent.obt_agent.server_settings import SETTINGS
 from agent.obt_agent.validity import is_valid
 from agent.simulator.models import ModelSpec
 from agent.simulator.server import SimulatedOllama
@@ -64,7 +65,10 @@ def test_all_warmups_of_a_setting_come_before_its_first_measured_round(
 ) -> None:
     job = world(simulator, tmp_path, TG16, PP64)
     job.run()
-    assert [event["warmup"] for event in job.of("sample")] == [True, True, *[False] * 6]
+    warmups = [event["warmup"] for event in job.of("sample")]
+    assert warmups[:2] == [True, True]
+    assert not any(warmups[2:])
+    assert len(warmups[2:]) >= 6  # a busy machine may leave one out and take another
 
 
 def test_what_was_expected_and_what_it_took_is_in_the_result(simulator: SimulatedOllama, tmp_path: Path) -> None:
@@ -84,6 +88,8 @@ def test_the_suite_and_the_engine_are_pinned_to_the_result(simulator: SimulatedO
     assert (found.suite, found.suite_version, found.engine) == ("s", "standard@2", "go-runner")
     assert found.power_source is not None or "power_source" in found.missing
     assert found.cpu_governor is not None or "cpu_governor" in found.missing
+    assert {name for name in SETTINGS if getattr(found.server, name) is None} <= set(found.missing)
+    assert found.server.flash_attention is None  # no command line of a runner to read it from
 
 
 # -- sweeps ------------------------------------------------------------------------------------------------------

@@ -82,6 +82,16 @@ def test_a_missing_count_teaches_nothing() -> None:
     assert calibration.tokens_per_character() == 0.25
 
 
+def test_a_count_shrunken_by_the_cache_teaches_nothing() -> None:
+    calibration = Calibration()
+    calibration.observe(400, 100, 100)
+    calibration.observe(2000, 500, 500)
+    before = calibration.characters_for(500)
+    calibration.observe(2000, 30, 500)
+    assert calibration.characters_for(500) == before
+    assert calibration.tokens_per_character() == 0.25
+
+
 def test_every_prompt_starts_differently_and_the_rest_is_the_same() -> None:
     prompts = [write_prompt(400) for _ in range(200)]
     assert len({prompt.text[:16] for prompt in prompts}) == 200
