@@ -182,3 +182,4 @@ class Counter(Document):
     id = StringField(primary_key=True)
     schema = IntField(default=1)
     value = IntField(default=0)
+    epoch = StringField()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.obt_agent import metrics
+from benchmarks.headline import REFERENCE_CELL, best_cell, too_few
 from obt_site import formatting
 
-REFERENCE_CELL = "tg128"
 PREFERRED = frozenset({"pp512", REFERENCE_CELL, "c4", "embed256x32"})  # else a kind's first cell stands for it
 TIMES_FROM = 3.0
 NOTHING_COUNTED = "no sample counted"
@@ -117,11 +117,6 @@ def published(cell: Mapping[str, Any], metric: str) -> Figure:
     return figure(cell, metric)
 
 
-def too_few(cell: Mapping[str, Any]) -> bool:
-    """Whether a cell that ran has numbers, and fewer counted samples than a headline number needs."""
-    return bool(cell.get("metrics")) and cell.get("valid") is False and not cell.get("skipped")
-
-
 def why_too_few(cell: Mapping[str, Any]) -> str:
     known = (cell.get("missing") or {}).get(str(cell.get("headline")))
     return str(known or f"too few valid samples: {cell.get('n', 0)} of {cell.get('planned', 0)} planned")
@@ -140,17 +135,6 @@ def why_missing(cell: Mapping[str, Any], metric: str) -> str:
 def headline_of(cell: Mapping[str, Any]) -> Figure:
     """The number that stands for a cell; none where too few of its samples count."""
     return published(cell, str(cell.get("headline") or metrics.HEADLINE.get(str(cell.get("kind")), "e2e_latency")))
-
-
-def best_cell(cells: Iterable[Mapping[str, Any]], metric: str) -> Mapping[str, Any] | None:
-    """The cell a metric is read from where one has to do: `tg128` for decode, else the first whose headline it is."""
-    having = [cell for cell in cells if metric in (cell.get("metrics") or {})]
-
-    def rank(cell: Mapping[str, Any]) -> tuple[bool, bool, bool]:
-        its_own = metrics.HEADLINE.get(str(cell["kind"])) == metric
-        return (too_few(cell), cell.get("cell") != REFERENCE_CELL, not its_own)
-
-    return min(having, key=rank, default=None)
 
 
 def decode_of(cells: Sequence[Mapping[str, Any]]) -> Figure | None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.obt_agent import metrics
+from benchmarks.headline import best_cell
 from benchmarks.lifecycle import TERMINAL, State
 from benchmarks.presenters import figures
 from benchmarks.presenters.cells import BESIDE, ENERGY
@@ -155,8 +156,8 @@ def _line(job: Stored, result: Stored | None, shown: Sequence[str], moment: date
 def _best(cells: Sequence[Stored], metric: str) -> Figure:
     """Of the cells that this metric is the headline of; a TTFT that fell off elsewhere would not compare."""
     its_own = [cell for cell in cells if metrics.HEADLINE.get(str(cell["kind"])) == metric]
-    best = figures.best_cell([cell for cell in its_own if cell["cell"] in PREFERRED], metric)
-    best = best or figures.best_cell(its_own, metric) or next(iter(its_own), None)
+    best = best_cell([cell for cell in its_own if cell["cell"] in PREFERRED], metric)
+    best = best or best_cell(its_own, metric) or next(iter(its_own), None)
     return figures.published(best, metric) if best else Figure(metric, "", None, "", reason=NO_CELL)
 
 

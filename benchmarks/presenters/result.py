@@ -10,6 +10,7 @@ from django.urls import reverse
 from agent.obt_agent import contract, wire
 from benchmarks import results
 from benchmarks.documents import Result, TelemetrySeries
+from benchmarks.headline import REFERENCE_CELL, best_cell
 from benchmarks.presenters import cells, figures, samples, stored, telemetry, trust
 from benchmarks.presenters import environment as facts
 from benchmarks.presenters.cells import CellView
@@ -145,7 +146,7 @@ def _environment(result: Result, content: Mapping[str, Any] | None) -> contract.
 def _chosen(result: Result, wanted: str | None) -> Mapping[str, Any] | None:
     """The cell the page is about: the asked one, else the reference cell, else the first that ran."""
     ran = [cell for cell in result.cells if not cell["skipped"]]
-    for name in (wanted, figures.REFERENCE_CELL):
+    for name in (wanted, REFERENCE_CELL):
         for cell in ran:
             if cell["cell"] == name:
                 return cell  # type: ignore[no-any-return]
@@ -158,9 +159,9 @@ def _headlines(result: Result, judged: Sequence[Judged]) -> list[Headline]:
     for cell in result.cells:
         if not cell["skipped"] and (cell["kind"] not in found or cell["cell"] in PREFERRED):
             found[cell["kind"]] = cell
-    if best := figures.best_cell(result.cells, "decode_rate"):
+    if best := best_cell(result.cells, "decode_rate"):
         found["decode" if "decode" in found else best["kind"]] = best
-    if energy := figures.best_cell(result.cells, ENERGY):
+    if energy := best_cell(result.cells, ENERGY):
         found["energy"] = energy
     chosen = [kind for kind in HEADLINE_ORDER if kind in found][:MOST_HEADLINES]
     return [_headline(found[kind], judged, ENERGY if kind == "energy" else None) for kind in chosen]

@@ -12,6 +12,7 @@ from agent.obt_agent import metrics
 from agents.documents import Client
 from benchmarks import listing
 from benchmarks.documents import Result, Session
+from benchmarks.headline import best_cell
 from benchmarks.listing import ResultFilters
 from benchmarks.presenters import figures, stored
 from benchmarks.presenters.figures import Figure
@@ -217,7 +218,7 @@ def _figure(result: Result, query: Query) -> Figure | None:
     cells = result.cells
     if query.filters.cell:
         cells = [cell for cell in cells if cell["cell"] == query.filters.cell]
-    cell = figures.best_cell(cells, query.metric)
+    cell = best_cell(cells, query.metric)
     if cell is not None:
         return figures.published(cell, query.metric)
     asked = [cell for cell in cells if metrics.HEADLINE.get(cell["kind"]) == query.metric]

@@ -6,6 +6,7 @@ import pytest
 
 from agent.obt_agent import contract
 from agent.obt_agent.validity import SENTENCES
+from benchmarks.headline import best_cell
 from benchmarks.presenters import figures
 from benchmarks.presenters.cells import CellView, in_words
 from benchmarks.presenters.result import result_view
@@ -93,7 +94,7 @@ def test_a_valid_cell_stands_before_the_reference_cell_without_a_number():
         {"cell": "tg64", "kind": "decode", "valid": True, "metrics": numbers},
     ]
 
-    assert figures.best_cell(cells, "decode_rate")["cell"] == "tg64"
+    assert best_cell(cells, "decode_rate")["cell"] == "tg64"
 
 
 def test_why_it_stopped_and_how_far_it_was_from_its_prediction_are_said(forge):
