@@ -16,12 +16,18 @@ import email.utils
 import json
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Optional, TypeVar
+from typing import Any, Optional, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
 import requests
-from requests.auth import AuthBase
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import ProxyError as PoolProxyError
+from urllib3.exceptions import SSLError as PoolSSLError
+from urllib3.exceptions import TimeoutError as PoolTimeout
 
 from . import __version__, wire
 from .config import is_loopback
@@ -36,6 +42,7 @@ from .contract import (
 from .interruptible import InterruptibleAdapter
 
 PREFIX = "/api/v1/agent"
+SYNC_PATH = "/sync"
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
 RESULT_READ_TIMEOUT_S = 120.0
@@ -73,16 +80,24 @@ def retryable(error: LinkError) -> bool:
     return isinstance(error, Unreachable) or error.status in RETRYABLE_STATUSES
 
 
-class _Bearer(AuthBase):
-    """Sets the credential. Also without one: with an auth of our own, requests never looks into .netrc."""
+class _Way:
+    """How one thread's calls reach the server: requests decides about TLS and proxies, once, and urllib3 carries them.
 
-    def __init__(self, credential: Optional[str]) -> None:
-        self.credential = credential
+    Every call through requests itself takes as long again, from a machine that is being measured.
+    """
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self.credential:
-            request.headers["Authorization"] = f"Bearer {self.credential}"
-        return request
+    def __init__(self, server: str, ca_file: Optional[Path], adapter: HTTPAdapter) -> None:
+        self.adapter = adapter
+        with requests.Session() as session:
+            session.trust_env = not is_loopback(server)
+            verify: Any = str(ca_file) if ca_file else None  # else the environment could replace it
+            settings = session.merge_environment_settings(server, {}, None, verify, None)
+        request = requests.Request("POST", server + PREFIX).prepare()
+        proxies, verify = settings["proxies"], settings["verify"]
+        pool = self.adapter.get_connection_with_tls_context(request, verify, proxies=proxies)
+        self.adapter.cert_verify(pool, server, verify, None)  # type: ignore[no-untyped-call]
+        self.pool = cast(urllib3.HTTPConnectionPool, pool)
+        self.prefix = self.adapter.request_url(request, proxies).removesuffix(PREFIX)  # of a proxy: the whole address
 
 
 class Link:
@@ -90,14 +105,13 @@ class Link:
 
     def __init__(self, server: str, credential: Optional[str] = None, ca_file: Optional[Path] = None) -> None:
         self.server = server
-        self._auth = _Bearer(credential)
+        self._credential = credential
         self._ca_file = ca_file
-        self._sync_url = f"{server}{PREFIX}/sync"  # the one call that may be cut off: it is asked again anyway
         self._local = threading.local()
-        self._sync_adapter: Optional[InterruptibleAdapter] = None
+        self._syncing: Optional[InterruptibleAdapter] = None
 
     def use(self, credential: str) -> None:
-        self._auth.credential = credential
+        self._credential = credential
 
     # -- the four calls ------------------------------------------------------------------------------------------
 
@@ -106,14 +120,14 @@ class Link:
 
     def sync(self, request: SyncRequest) -> SyncResponse:
         """Blocks up to `request.hold_s`; `interrupt_sync` ends it earlier with Unreachable."""
-        adapter = self._session().get_adapter(self._sync_url)
-        assert isinstance(adapter, InterruptibleAdapter)
-        self._sync_adapter = adapter
-        return self._call(SyncResponse, "POST", "/sync", wire.dumps(request), request.hold_s + SYNC_GRACE_S)
+        way = self._way(SYNC_PATH)
+        assert isinstance(way.adapter, InterruptibleAdapter)
+        self._syncing = way.adapter
+        return self._call(SyncResponse, "POST", SYNC_PATH, wire.dumps(request), request.hold_s + SYNC_GRACE_S)
 
     def interrupt_sync(self) -> None:
-        if self._sync_adapter is not None:
-            self._sync_adapter.interrupt()
+        if self._syncing is not None:
+            self._syncing.interrupt()
 
     def progress(self, job: str, request: ProgressRequest, timeout_s: float = READ_TIMEOUT_S) -> ProgressResponse:
         path = f"/jobs/{quote(job, safe='')}/progress"
@@ -125,16 +139,17 @@ class Link:
 
     # -- HTTP ----------------------------------------------------------------------------------------------------
 
-    def _session(self) -> requests.Session:
-        session: Optional[requests.Session] = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = requests.Session()
-            session.auth = self._auth
-            session.trust_env = not is_loopback(self.server)
-            if self._ca_file:
-                session.verify = str(self._ca_file)
-            session.mount(self._sync_url, InterruptibleAdapter())
-        return session
+    def _way(self, path: str) -> _Way:
+        """This thread's way to the server. Raises requests' errors for an address or a proxy that is none.
+
+        A sync has one of its own: it is the one call that may be cut off, because it is asked again anyway.
+        """
+        name = "sync" if path == SYNC_PATH else "other"
+        way: Optional[_Way] = getattr(self._local, name, None)
+        if way is None:
+            way = _Way(self.server, self._ca_file, InterruptibleAdapter() if path == SYNC_PATH else HTTPAdapter())
+            setattr(self._local, name, way)
+        return way
 
     def _call(self, kind: type[T], method: str, path: str, body: bytes, timeout_s: float) -> T:
         answer = self._request(method, path, body, timeout_s)
@@ -149,39 +164,42 @@ class Link:
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"obt-agent/{__version__}",
+            "Accept": "*/*",
             "Accept-Encoding": "identity",
         }
-        session = self._session()
-        verify: Any = str(self._ca_file) if self._ca_file else None  # else the environment could replace it
+        if self._credential:
+            headers["Authorization"] = f"Bearer {self._credential}"
         try:
-            with session.request(
+            way = self._way(path)
+            with way.pool.urlopen(
                 method,
-                self.server + PREFIX + path,
-                data=body,
-                headers=headers,
-                timeout=(min(CONNECT_TIMEOUT_S, timeout_s), timeout_s),
-                allow_redirects=False,
-                stream=True,
-                verify=verify,
+                way.prefix + PREFIX + path,
+                body,
+                headers,
+                retries=False,
+                redirect=False,
+                assert_same_host=False,
+                timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, timeout_s), read=timeout_s),
+                preload_content=False,
+                decode_content=True,
             ) as response:
-                content = response.raw.read(ANSWER_BYTES, decode_content=True) or b""
-        except (requests.RequestException, OSError, ValueError) as error:
+                content = response.read(ANSWER_BYTES) or b""
+                response.release_conn()
+        except Exception as error:  # requests', urllib3's, http.client's and the system's own
             raise Unreachable(describe(error, self.server)) from None
-        except Exception as error:  # urllib3's own errors come through while the body is read
-            raise Unreachable(f"The server at {self.server} broke off its answer ({type(error).__name__}).") from None
-        if not 200 <= response.status_code < 300:
-            raise refused(response, content)
+        if not 200 <= response.status < 300:
+            raise refused(response.status, response.headers, content, urlsplit(self.server).netloc)
         return content
 
 
 def describe(error: Exception, server: str) -> str:
     """Why no answer came, as a sentence."""
     text = str(error)
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, (requests.exceptions.SSLError, PoolSSLError)):
         return f"The certificate of {server} is not trusted; give its authority with --ca-file ({_inner(text)})."
-    if isinstance(error, requests.exceptions.ProxyError):
+    if isinstance(error, (requests.exceptions.ProxyError, PoolProxyError)):
         return f"The proxy of this machine's environment does not lead to {server} ({_inner(text)})."
-    if isinstance(error, requests.exceptions.Timeout):
+    if isinstance(error, (requests.exceptions.Timeout, PoolTimeout)) and not isinstance(error, NewConnectionError):
         return f"The server at {server} did not answer in time."
     if "refused" in text or "10061" in text:
         return f"The server at {server} refused the connection."
@@ -195,15 +213,14 @@ def _inner(text: str) -> str:
     return text.rpartition("Caused by ")[2].strip("()")[:200]
 
 
-def refused(response: requests.Response, content: bytes) -> Refused:
+def refused(status: int, headers: Mapping[str, str], content: bytes, where: str) -> Refused:
     """The error for a status other than 2xx, with the `detail` of problem+json where there is one."""
-    status, where = response.status_code, urlsplit(response.url).netloc
     detail = _detail(content) or f"The server at {where} answered HTTP {status}."
     if 300 <= status < 400:
-        target = response.headers.get("Location", "nowhere")[:200]
+        target = headers.get("Location", "nowhere")[:200]
         detail = f"{where} answers with a redirect to {target}; give the right address with --server."
     kind = Unauthorized if status == 401 else Refused
-    return kind(status, detail, retry_after_s(response.headers.get("Retry-After")))
+    return kind(status, detail, retry_after_s(headers.get("Retry-After")))
 
 
 def _detail(content: bytes) -> Optional[str]:

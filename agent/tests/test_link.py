@@ -157,6 +157,28 @@ def test_interrupting_between_polls_harms_nothing(server: FakeServer) -> None:
     assert len(server.syncs) == 2
 
 
+def test_ending_a_poll_does_not_end_the_same_threads_registration() -> None:
+    interrupted = threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if handler.path.endswith("/register"):
+            link.interrupt_sync()
+            interrupted.set()
+            body = b'{"client": "c", "name": "n", "credential": "obta_x", "server_time": "t"}'
+        else:
+            body = b'{"server_time": "t", "next_sync_s": 0.0}'
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    with Raw(answer) as raw:
+        link = Link(f"http://127.0.0.1:{raw.port}")
+        link.sync(SYNC)
+        link.register(RegisterRequest(TOKEN, "host", "0.1.0", 1))
+    assert interrupted.is_set()
+
+
 def test_a_redirect_is_not_followed_and_the_credential_goes_nowhere() -> None:
     with Raw(lambda h: None) as elsewhere:
 
