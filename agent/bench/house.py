@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -106,6 +107,17 @@ class House:
         if failed:
             raise CannotRun(f"The session has no result of {'; '.join(failed)}")
         return [self._ask("GET", f"results/{job['result']}") for job in jobs]
+
+    def windows(self, result: dict[str, Any]) -> dict[str, list[tuple[float, float]]]:
+        """When the samples of each cell were taken, from begin to end in unix time, to about a second."""
+        began_s = datetime.fromisoformat(result["created_at"]).timestamp() - result["duration_s"]
+        found: dict[str, list[tuple[float, float]]] = {}
+        for sample in self._ask("GET", f"results/{result['id']}/samples")["items"]:
+            timing = sample["timing"]
+            if timing["e2e_ns"] is not None and not sample["warmup"]:
+                start_s = began_s + timing["start_s"]
+                found.setdefault(sample["cell"], []).append((start_s, start_s + timing["e2e_ns"] / 1e9))
+        return found
 
     def _session(self, identity: str) -> dict[str, Any]:
         return self._ask("GET", f"sessions/{identity}")

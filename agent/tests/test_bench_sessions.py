@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
 from agent.bench import repeatability, whole_session
+from agent.bench.metronome import Metronome
 from agent.bench.whole_session import EMBED_CELLS, NARROW, TEXT_CELLS
 from agent.real_ollama.models import EMBEDS
 
@@ -71,6 +73,33 @@ def test_intervals_that_overlap_agree_and_others_do_not() -> None:
     apart = agreement(result(cell("a", 100.0, 2.0)), result(cell("a", 105.0, 2.0)))
     assert not apart.ok
     assert "apart: a +5.0 %" in apart.measured
+
+
+@pytest.mark.parametrize(("machine", "ok"), [(1.30, True), (1.20, False), (None, False)])
+def test_a_cell_is_apart_unless_the_machine_itself_was_as_far_apart(machine: float | None, ok: bool) -> None:
+    (pair,) = repeatability.paired(result(cell("a", 100.0, 0.1)), result(cell("a", 80.0, 0.1)))
+    row = repeatability.row([dataclasses.replace(pair, machine=machine)], [], "standard")
+    assert row.ok is ok
+    assert ("apart: a -20.0 %" in row.measured) is not ok
+    assert ("1 no further apart than the machine itself" in row.measured) is ok
+
+
+def test_the_metronome_tells_what_the_same_work_cost_in_a_window() -> None:
+    metronome = Metronome()
+    metronome.at_s = [float(i) for i in range(20)]
+    metronome.ms = [1.0] * 10 + [2.0] * 10
+    assert metronome.cost_ms([(0.0, 4.0)]) == [1.0] * 5
+    assert repeatability.machine_range(metronome, [(0.0, 9.0), (10.0, 19.0)]) == 2.0
+    assert repeatability.machine_range(metronome, [(0.0, 9.0)]) == 1.0
+    assert repeatability.machine_range(metronome, [(40.0, 50.0)]) is None
+
+
+def test_the_metronome_beats_while_it_is_open() -> None:
+    with Metronome() as metronome:
+        assert metronome._process is not None
+    assert metronome.ms
+    assert len(metronome.ms) == len(metronome.at_s)
+    assert min(metronome.ms) > 0
 
 
 def test_a_number_in_one_session_only_is_no_agreement() -> None:
