@@ -6,7 +6,7 @@ time alone.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,8 @@ from agents.documents import Client
 from benchmarks import live
 from benchmarks.demo.marks import made_up
 from obt_site.clock import now
+
+HEARD_OF_EVERY = timedelta(seconds=10)  # a machine of the demo
 
 
 class Presence(StrEnum):
@@ -65,7 +67,7 @@ def refresh_all() -> None:
     changed = False
     for client in Client.objects.only("last_seen_at", "ollama", "ollama_since", "state"):
         if made_up(client.id) and client.state != Presence.OFFLINE:
-            Client.objects(id=client.id).update_one(set__last_seen_at=now())
+            _hear_of(client)
             continue
         verdict = of(client)
         if verdict.state != client.state:
@@ -75,3 +77,8 @@ def refresh_all() -> None:
             changed = True
     if changed:
         live.fleet_changed()
+
+
+def _hear_of(client: Client) -> None:
+    if client.last_seen_at is None or now() - client.last_seen_at > HEARD_OF_EVERY:
+        Client.objects(id=client.id).update_one(set__last_seen_at=now())
