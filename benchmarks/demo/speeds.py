@@ -14,10 +14,10 @@ SLOW_DISK_BYTES_PER_S = 0.35e9
 SLOW_MACHINE_BANDWIDTH = 40e9
 LOAD_OVERHEAD_S = 0.45
 BANDWIDTH_USED = 0.72  # of what the memory could deliver
-PER_TOKEN_S = 0.00045  # of work that does not grow with the model
+PER_TOKEN_S = 0.001  # of work that does not grow with the model
 CACHE_BYTES = 0.6 * GIB  # context, beside the weights
 CPU_COMPUTE = 1.1e12
-LARGEST_DECODE, LARGEST_PREFILL = 420.0, 24_000.0
+LARGEST_PREFILL = 24_000.0
 FROM_DAY_TO_DAY = 0.012
 
 
@@ -42,7 +42,7 @@ def speed(machine: Machine, model: Model, decode: float, prefill: float, chance:
     disk = SLOW_DISK_BYTES_PER_S if machine.bandwidth < SLOW_MACHINE_BANDWIDTH else DISK_BYTES_PER_S
     today = chance.lognormvariate(0, FROM_DAY_TO_DAY)
     return Speed(
-        decode=min(LARGEST_DECODE, decoding * decode * today),
+        decode=decoding * decode * today,
         prefill=min(LARGEST_PREFILL, filling * prefill * today),
         load_s=LOAD_OVERHEAD_S + model.size_bytes / disk,
         gpu_share=(1.0 if share > 0.995 else share) if machine.gear.gpus else 0.0,

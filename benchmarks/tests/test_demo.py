@@ -287,6 +287,8 @@ def test_every_page_shows_it(database):
     result, session = Result.objects.order_by("-number").first(), Session.objects.first()
     machine = Client.objects.get(name="forge")
 
+    assert "This is the demo" in words(browser.get("/fleet"))
+    assert "demo --remove" not in words(browser.get("/fleet"))
     for address in ("/fleet", "/models", "/sessions", "/results", f"/machines/{machine.id}"):
         assert browser.get(address).status_code == 200, address
     assert "simulat" in words(browser.get(f"/results/{result.id}")).lower()
