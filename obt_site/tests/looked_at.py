@@ -40,7 +40,7 @@ class Site:
 
     server: RunningServer
     cookies: list[Any]
-    looks: list[Look]
+    looks: dict[str, Look]
 
     def url(self, path: str) -> str:
         return self.server.url + path
@@ -55,32 +55,41 @@ def site(mongodb_uri: str, folder: Path, database: str, full: bool) -> Iterator[
     emptied(uri)
     if full:
         add(DEMO)
-    looks = full_looks() if full else EMPTY
+    found = {look.name: look for look in looks(full)}
     with RunningServer(uri, folder, DJANGO_SUPERUSER_PASSWORD=PASSWORD) as server:
         server.manage("createsuperuser", "--noinput", "--username", NAME, "--email", "jo@example.com")
-        yield Site(server, [], looks)
+        yield Site(server, [], found)
 
 
-EMPTY = [
-    Look(f"empty: {path}", path)
-    for path in ("/fleet", "/machines/add", "/models", "/sessions", "/sessions/new", "/results")
-]
+EMPTY_PATHS = ("/fleet", "/machines/add", "/models", "/sessions", "/sessions/new", "/results")
+FULL_PATHS = (*EMPTY_PATHS, "/styleguide")
+NAMES = (
+    *(f"empty: {path}" for path in EMPTY_PATHS), *FULL_PATHS, "machine", "machine: offline", "machine: no Ollama",
+    "session", "session: waiting", "session: failed", "result", "result: not whole", "results: a wrong query",
+    "error: not found", "error: no such session", "signed out",
+)  # fmt: skip
+"""Every look there is, by name: known before there is a server, so that each is a test of its own."""
 
 
-def full_looks() -> list[Look]:
-    """Every page in the states that the demo has."""
+def looks(full: bool) -> list[Look]:
+    """Every page in the states that the demo has, or with nothing stored."""
+    if not full:
+        return [Look(f"empty: {path}", path) for path in EMPTY_PATHS]
     machines = {client.name: client for client in Client.objects}
-    succeeded = Result.objects(outcome="succeeded", client=machines["forge"].id).order_by("-number").first()
-    partly = next((one for one in Result.objects.order_by("-number") if one.cells and not one.valid), succeeded)
-    ended = {one.state: one for one in Session.objects.order_by("number")}
+    results = list(Result.objects.order_by("-number"))
+    whole = next(one for one in results if one.valid and one.client == machines["forge"].id)
+    partly = next((one for one in results if not one.valid), whole)
+    sessions = {one.state: one for one in Session.objects.order_by("number")}
+    done = sessions["succeeded"]
     return [
-        *(Look(path, path) for path in ("/fleet", "/machines/add", "/models", "/sessions", "/results", "/styleguide")),
-        Look("new session", "/sessions/new"),
+        *(Look(path, path) for path in FULL_PATHS),
         Look("machine", f"/machines/{machines['forge'].id}"),
         Look("machine: offline", f"/machines/{machines['lark'].id}"),
         Look("machine: no Ollama", f"/machines/{machines['rack-2'].id}"),
-        *(Look(f"session: {state}", f"/sessions/{one.id}") for state, one in sorted(ended.items())),
-        Look("result", f"/results/{succeeded.id}"),
+        Look("session", f"/sessions/{done.id}"),
+        Look("session: waiting", f"/sessions/{sessions['queued'].id}"),
+        Look("session: failed", f"/sessions/{sessions.get('failed', done).id}"),
+        Look("result", f"/results/{whole.id}"),
         Look("result: not whole", f"/results/{partly.id}"),
         Look("results: a wrong query", "/results?metric=%3Cb%3E&client=nobody&page=-1"),
         Look("error: not found", "/nowhere", 404),

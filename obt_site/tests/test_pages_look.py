@@ -7,28 +7,35 @@ from playwright.sync_api import Browser, Page
 
 from obt_site.tests import looked_at
 from obt_site.tests.browser import WIDE, Watch
-from obt_site.tests.looked_at import THEMES, WIDTHS, Site
+from obt_site.tests.looked_at import THEMES, WIDTHS, Look, Site
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("looked-at")]
+Sites = dict[bool, Site]
 
 
-@pytest.fixture(scope="module", params=["full", "empty"])
-def site(request: pytest.FixtureRequest, database_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("looked")
-    with looked_at.site(database_uri, folder, f"looked-{request.param}", request.param == "full") as running:
-        yield running
+@pytest.fixture(scope="module")
+def sites(database_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    """One server with a small demo and one with nothing, for all tests of this module."""
+    with (
+        looked_at.site(database_uri, tmp_path_factory.mktemp("empty"), "looked-empty", False) as empty,
+        looked_at.site(database_uri, tmp_path_factory.mktemp("full"), "looked-full", True) as full,
+    ):
+        yield {False: empty, True: full}
+
+
+def of(sites: Sites, name: str) -> tuple[Site, Look]:
+    site = sites[not name.startswith("empty")]
+    return site, site.looks[name]
 
 
 @pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("name", looked_at.NAMES)
 def test_no_page_breaks_scrolls_sideways_complains_or_shuts_anybody_out(
-    site: Site, browser: Browser, watch: Watch, theme: str
+    sites: Sites, browser: Browser, watch: Watch, name: str, theme: str
 ) -> None:
-    wrong: list[str] = []
-    with looked_at.signed_in(site, browser, theme) as profile:
-        for look in site.looks:
-            with looked_at.opened(site, look, profile, watch) as page:
-                wrong += [f"{look.name}: {fault}" for fault in faults(page, theme)]
-    assert wrong == []
+    site, look = of(sites, name)
+    with looked_at.signed_in(site, browser, theme) as profile, looked_at.opened(site, look, profile, watch) as page:
+        assert list(faults(page, theme)) == []
     assert watch.unexpected() == []
 
 
@@ -46,14 +53,13 @@ def faults(page: Page, theme: str) -> Iterator[str]:
     yield from looked_at.violations(page)
 
 
-def test_every_page_reads_without_javascript(site: Site, browser: Browser, watch: Watch) -> None:
-    with looked_at.signed_in(site, browser) as signed:
-        signed.new_page()
-    wrong = []
-    with looked_at.signed_in(site, browser, java_script_enabled=False) as profile:
-        for look in site.looks:
-            with looked_at.opened(site, look, profile, watch) as page:
-                words = page.locator("main").inner_text()
-                if len(words) < 40 or not page.locator("h1").is_visible():
-                    wrong.append(f"{look.name}: {words[:100]!r}")
-    assert wrong == []
+@pytest.mark.parametrize("name", looked_at.NAMES)
+def test_every_page_reads_without_javascript(sites: Sites, browser: Browser, watch: Watch, name: str) -> None:
+    site, look = of(sites, name)
+    looked_at.signed_in(site, browser).close()
+    with (
+        looked_at.signed_in(site, browser, java_script_enabled=False) as profile,
+        looked_at.opened(site, look, profile, watch) as page,
+    ):
+        assert page.locator("h1").is_visible()
+        assert len(page.locator("main").inner_text()) > 40

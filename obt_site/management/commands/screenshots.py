@@ -44,7 +44,7 @@ SHOTS = (
     Shot("results", "/results"),
     Shot("result", "/results", 'main table a[href^="/results/"]'),
     Shot("session", "/sessions", 'main a[href^="/sessions/"]:has-text("Weekly watch")'),
-    Shot("machine", "/fleet", 'main a[href^="/machines/"]:text-is("forge")'),
+    Shot("machine", "/fleet", 'main a[href^="/machines/"]:has-text("forge")'),
     Shot("results-light", "/results", theme="light"),
     Shot("fleet-narrow", "/fleet", narrow=True),
 )
