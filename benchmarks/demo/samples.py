@@ -15,7 +15,7 @@ CROWD_HELPS = 0.55  # of the rate of one that every further request at a time ad
 MOST_AT_ONCE = 4
 BETWEEN_S = 0.15
 LONG_PROMPT = 0.000012  # of prefill, per token
-STARTING_S = 0.02  # of a prompt, whatever its length
+STARTING_S = 0.006  # of a prompt, whatever its length
 THROTTLED = "gpu_0.hw_thermal_slowdown"
 THROTTLED_RATE = 0.72
 
