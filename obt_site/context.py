@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from pymongo.errors import PyMongoError
 
 from agents.documents import Client
+from benchmarks.demo.marks import made_up
 from benchmarks.documents import Job
 from benchmarks.lifecycle import State
 from obt_site.access import role_of
@@ -15,14 +16,15 @@ WAITING = [State.QUEUED.value, State.OFFERED.value]
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """`role` (word or None), `work` {running, queued}, `simulated_machines` (names). Strangers learn nothing."""
+    """`role` (word or None), `work` {running, queued}, `simulated_machines` (names), `demo`. Strangers: nothing."""
     role = role_of(getattr(request, "user", None))
     if role is None:
-        return {"role": None, "work": None, "simulated_machines": []}
+        return {"role": None, "work": None, "simulated_machines": [], "demo": False}
     try:
-        return {"role": role.word, "work": work(), "simulated_machines": simulated_machines()}
+        simulated, demo = simulated_machines()
+        return {"role": role.word, "work": work(), "simulated_machines": simulated, "demo": demo}
     except PyMongoError:  # the page that says so must still come
-        return {"role": role.word, "work": None, "simulated_machines": []}
+        return {"role": role.word, "work": None, "simulated_machines": [], "demo": False}
 
 
 def work() -> dict[str, int]:
@@ -33,7 +35,8 @@ def work() -> dict[str, int]:
     }
 
 
-def simulated_machines() -> list[str]:
-    """The names of the machines that measure the simulator instead of an Ollama."""
-    clients = Client.objects.only("name", "ollama")
-    return sorted(client.name for client in clients if (client.ollama or {}).get("simulated"))
+def simulated_machines() -> tuple[list[str], bool]:
+    """The names of the machines that measure the simulator instead of an Ollama, and whether the demo's are here."""
+    clients = list(Client.objects.only("name", "ollama"))
+    simulated = [client for client in clients if (client.ollama or {}).get("simulated")]
+    return sorted(one.name for one in simulated if not made_up(one.id)), any(made_up(one.id) for one in clients)

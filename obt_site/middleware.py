@@ -14,6 +14,8 @@ import pymongo.errors
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.utils.decorators import sync_and_async_middleware
 
 from agent.obt_agent import contract
@@ -135,6 +137,15 @@ def _declared(request: HttpRequest) -> int:
         return int(request.headers.get("Content-Length") or 0)
     except ValueError:
         return 0
+
+
+class SqueezePages(GZipMiddleware):
+    """Pages are sent by gzip, padded at random against guessing their secrets by their length."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if not response.headers.get("Content-Type", "").startswith("text/html"):
+            return response
+        return super().process_response(request, response)
 
 
 class RefusalMiddleware:

@@ -38,6 +38,7 @@ MIDDLEWARE = [
     "obt_site.middleware.request_id",
     "obt_site.middleware.security_headers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "obt_site.middleware.SqueezePages",
     "obt_site.middleware.body_cap",
     "obt_site.middleware.RefusalMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

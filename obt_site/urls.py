@@ -9,7 +9,7 @@ from agents import views as fleet
 from benchmarks import consumers
 from benchmarks.api import api
 from benchmarks.views import models, results, sessions
-from obt_site import health, styleguide
+from obt_site import assets, health, styleguide
 from obt_site.accounts import views as accounts
 
 handler400 = "obt_site.errors.bad_request"
@@ -61,6 +61,7 @@ urlpatterns = [
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
     path("styleguide", styleguide.styleguide, name="styleguide"),
+    path("static/<path:name>", assets.asset, name="asset"),
     path("admin/", admin.site.urls),
 ]
 websocket_urlpatterns = [

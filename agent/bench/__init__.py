@@ -27,4 +27,5 @@ PROOFS = (
     Proof("sessions", "agent.bench.whole_session", "a whole session"),
     Proof("eras", "agent.bench.eras", "eras of Ollama"),
     Proof("lies", "agent.bench.lies", "lies other tools tell"),
+    Proof("pages", "obt_site.bench.pages", "weight and time of pages"),
 )

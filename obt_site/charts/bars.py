@@ -25,7 +25,8 @@ def bar_axis(highest: object, unit: str) -> SafeString:
     """The axis for the header: from zero to the round end above ``highest``, the unit at the last tick."""
     top, marks = _marks(finite(highest) or 0.0)
     labels = (_axis_label(index, marks, top, unit) for index in range(len(marks)))
-    return el("svg", {"class": "ch", "aria-hidden": "true"}, join(labels))
+    spoken = el("span", {"class": "sr"}, f"bar from 0 to {tick_text(marks[-1], marks)} {unit}".strip())
+    return join((el("svg", {"class": "ch", "aria-hidden": "true"}, join(labels)), spoken))
 
 
 def _axis_label(index: int, marks: list[float], top: float, unit: str) -> SafeString:

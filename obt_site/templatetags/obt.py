@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from django import template
-from django.templatetags.static import static
+from django.conf import settings
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from obt_site import charts, formatting
+from obt_site import assets, charts, formatting
 from obt_site.states import look_of
 
 register = template.Library()
@@ -32,19 +32,15 @@ STYLESHEETS = (
 
 @register.simple_tag
 def asset(path: str) -> str:
-    """``{% asset "js/x.js" %}``: its address; plain where no manifest knows it, so that an error page never fails."""
-    try:
-        return static(path)
-    except ValueError:
-        return f"/static/{path}"
+    """``{% asset "js/x.js" %}``: its hashed address; plain for a file that is not there, so that no page fails."""
+    found = assets.shelf(STYLESHEETS).by_path.get(path)
+    return f"{settings.STATIC_URL}{found.name if found else path}"
 
 
 @register.simple_tag
 def stylesheets() -> SafeString:
-    """``{% stylesheets %}``: one ``<link>`` per component."""
-    return format_html_join(
-        "\n", '<link rel="stylesheet" href="{}">', ((asset(f"css/{name}.css"),) for name in STYLESHEETS)
-    )
+    """``{% stylesheets %}``: all components as one file."""
+    return format_html('<link rel="stylesheet" href="{}">', asset(assets.STYLES))
 
 
 @register.simple_tag
