@@ -7,6 +7,7 @@ from bson import ObjectId
 
 from agents.documents import Client, ModelInstallation
 from benchmarks import forecast, suites, targets
+from benchmarks.presenters import stored
 from benchmarks.presenters.machines import plural
 from benchmarks.presenters.stored import Stored
 from obt_site.formatting import duration
@@ -72,7 +73,7 @@ def _of(
     problems: list[str] = []
     for model in models:
         told = known.get((client.id, model["digest"]))
-        document = ModelInstallation._from_son(dict(model))
+        document = stored.as_model(model)
         problems += _problems(client, document, plan, budget, known)
         cells = forecast.measurable(plan.cells, document) if plan and told else []
         found = told.job_s(cells, budget_s) if told else None
