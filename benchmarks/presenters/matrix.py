@@ -18,6 +18,7 @@ from obt_site.asked import Asked
 from obt_site.formatting import short_digest
 
 ROWS_SHOWN = 100
+DIGEST_IN_CELL = 7  # characters
 COLUMNS_OF_A_PAGE = 6
 
 
@@ -212,8 +213,17 @@ def _row(
         pair, model = (name, each.id), models.get(ObjectId(each.id))
         known, job = told.get(pair), active.get(pair)
         cells.append(matrix_cells.cell_of(name, each, model, size, known, query.metric, best, job, picked))
-    first = next(iter(models.values()))
-    return Row(name, first.get("quantization"), size, _digests(models, columns), cells)
+    first, digests = next(iter(models.values())), _digests(models, columns)
+    if digests:
+        cells = [_with_digest(cell, models.get(ObjectId(each.id))) for cell, each in zip(cells, columns, strict=True)]
+    return Row(name, first.get("quantization"), size, digests, cells)
+
+
+def _with_digest(cell: Cell, model: Stored | None) -> Cell:
+    """A number says which model it is of, where the name does not and there is nothing more important to say."""
+    if model is None or cell.kind != "value" or cell.flag:
+        return cell
+    return replace(cell, flag=short_digest(model["digest"])[:DIGEST_IN_CELL])
 
 
 def _digests(models: Models, columns: Sequence[Column]) -> list[Digest]:

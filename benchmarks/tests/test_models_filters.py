@@ -1,5 +1,7 @@
 """/models: every filter, order and metric of the address; what makes no sense is left out and said."""
 
+import re
+
 import pytest
 
 from agents import verbs
@@ -115,6 +117,16 @@ def test_names_with_several_digests_can_be_asked_for_and_say_who_has_which(forge
 
     assert names(page) == [QWEN]
     assert "another atlas" in words(page)
+
+
+def test_a_number_says_which_digest_it_is_of_where_they_differ(forge):
+    atlas = world.machine("atlas", models=[])
+    installed(atlas, world.model(QWEN, digest="sha256:0123456789"))
+    world.result(atlas, QWEN)
+
+    page = signed_in().get("/models?differs=1")
+
+    assert re.search(r"±0\.[23] 0123456 ", words(page))
 
 
 def test_a_measured_model_without_the_metric_says_so_instead_of_not_run(forge):
