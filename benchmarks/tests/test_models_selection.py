@@ -16,18 +16,23 @@ SIGN_UP = (
 )
 
 
-@pytest.fixture
-def models(server: RunningServer, page: Page) -> Page:
-    """The models page of an operator; two machines with the world's three models."""
+def opened(server: RunningServer, page: Page) -> Page:
+    """The models page of an operator."""
     server.manage("shell", "-c", SIGN_UP)
-    world.machine("forge")
-    world.machine("atlas")
     page.goto(f"{server.url}/sign-in?next=/models")
     page.locator("input[name=username]").fill("picker")
     page.locator("input[name=password]").fill(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url("**/models")
     return page
+
+
+@pytest.fixture
+def models(server: RunningServer, page: Page) -> Page:
+    """Two machines with the world's three models."""
+    world.machine("forge")
+    world.machine("atlas")
+    return opened(server, page)
 
 
 def bar(page: Page):
@@ -53,7 +58,7 @@ def test_what_is_ticked_stays_when_a_search_takes_it_out_of_sight_and_is_started
     search.fill("qwen")
     expect(models.locator("#rows tr")).to_have_count(1)
     expect(search).to_be_focused()
-    models.wait_for_url("**/models?q=qwen&sort=size&metric=decode")
+    expect(models).to_have_url(re.compile(r"/models\?q=qwen"))
     models.get_by_role("checkbox", name="qwen3:8b on atlas").check()
     expect(bar(models)).to_contain_text("2 models, 2 machines")
 
@@ -62,13 +67,13 @@ def test_what_is_ticked_stays_when_a_search_takes_it_out_of_sight_and_is_started
     expect(models.locator("#plan")).to_contain_text("2 jobs: 2 models on 2 machines")
 
 
-def test_more_models_are_added_below_those_that_are_there(models):
+def test_more_models_are_added_below_those_that_are_there(server, page):
     many = [world.model(f"model-{i:03}:1b") for i in range(120)]
-    verbs.take_in(verbs.Client.objects.get(name="forge"), world.sync_request(models=many, models_hash="many"))
-    models.reload()
+    verbs.take_in(world.machine("forge"), world.sync_request(models=many, models_hash="many"))
+    models = opened(server, page)
     expect(models.locator("#rows tr")).to_have_count(100)
 
     models.get_by_role("link", name=re.compile("Show more")).click()
 
-    expect(models.locator("#rows tr")).to_have_count(123)
+    expect(models.locator("#rows tr")).to_have_count(120)
     expect(models.get_by_role("link", name=re.compile("Show more"))).to_have_count(0)
