@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from agents import verbs
 from benchmarks.tests import world
+from obt_site.tests.browser import TIMEOUT_MS
 from obt_site.tests.people import PASSWORD
 from obt_site.tests.server import RunningServer
 
@@ -19,11 +20,13 @@ SIGN_UP = (
 def opened(server: RunningServer, page: Page) -> Page:
     """The models page of an operator."""
     server.manage("shell", "-c", SIGN_UP)
-    page.goto(f"{server.url}/sign-in?next=/models")
+    expect.set_options(timeout=TIMEOUT_MS)
+    page.goto(f"{server.url}/sign-in")
     page.locator("input[name=username]").fill("picker")
     page.locator("input[name=password]").fill(PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_url("**/models")
+    page.wait_for_url("**/fleet")
+    page.goto(f"{server.url}/models")
     return page
 
 
