@@ -1,28 +1,26 @@
 """Which earlier results tell how long a job will take: its own, else those of a machine with the same hardware.
 
-Reads by the machine's and the model's indexes, within the newest results only; `expected.py` does the arithmetic.
+Looks through the shelf, within the newest results only; `expected.py` does the arithmetic.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from bson import ObjectId
 
 from agent.obt_agent.contract import CellSpec
 from agents.documents import Client, ModelInstallation
-from benchmarks import expected, numbers, suites
+from benchmarks import expected, shelf, suites
 from benchmarks.documents import Result
+from benchmarks.shelf import OPTIONS, Short
 
 WITHIN_RESULTS = 5000  # older ones tell of machines and models as they were
 MERGED = 3  # results of one pair, so that a short session does not hide a whole one
 TELLING_OUTCOMES = frozenset({"succeeded", "timed_out"})
-OPTIONS = ("num_gpu", "num_thread", "num_batch")  # with others, the speed is another
-SHORT = {
-    "number": 1, "client": 1, "client_name": 1, "digest": 1, "simulated": 1, "hardware_config": 1, "outcome": 1,
-    "conditions": 1, "created_at": 1,
-}  # fmt: skip
 WHOLE = {"cells": 1, "duration_s": 1}
+MOST_LEARNT = 4096  # pairs whose speeds are kept in the process
 
 Found = Mapping[str, Any]
 Pair = tuple[ObjectId, str]
@@ -65,71 +63,76 @@ def measurable(cells: Iterable[CellSpec], model: ModelInstallation) -> list[Cell
     return [spec for spec in suites.cells_for(cells, model) if not suites.too_long(spec, model)]
 
 
-def known(subjects: Sequence[Subject], options: Mapping[str, float] | None = None) -> dict[Pair, Forecast]:
-    """What results of the same options tell of these pairs; a pair that nothing is known of is not in it."""
-    after = numbers.latest("results") - WITHIN_RESULTS
-    own = _own(subjects, options or {}, after)
-    left = [one for one in subjects if one.pair not in own]
-    twins = _of_equal_hardware(left, options or {}, after)
-    cells = _whole([*own.values(), *twins.values()])
-    found = {one.pair: _forecast(own[one.pair], cells, True) for one in subjects if one.pair in own}
-    return found | {pair: _forecast(results, cells, False) for pair, results in twins.items()}
-
-
-def _own(subjects: Sequence[Subject], options: Mapping[str, float], after: int) -> dict[Pair, list[Found]]:
-    found: dict[Pair, list[Found]] = {}
-    for client in {one.client for one in subjects}:
-        wanted = [one for one in subjects if one.client == client]
-        results = _newest({"client": client}, options, after)
-        for one in wanted:
-            mine = [each for each in results if (each["digest"], each["simulated"]) == (one.digest, one.simulated)]
-            found |= {one.pair: mine[:MERGED]} if mine else {}
-    return found
-
-
-def _of_equal_hardware(
-    subjects: Sequence[Subject], options: Mapping[str, float], after: int
-) -> dict[Pair, list[Found]]:
-    """By pair the newest results of one other machine; only asked where there is one with the same hardware."""
+def known(
+    subjects: Sequence[Subject], options: Mapping[str, float] | None = None, most: int | None = None
+) -> dict[Pair, Forecast]:
+    """What results of the same options tell of these pairs, of `most` of them at most; unknown ones are not in it."""
     if not subjects:
         return {}
-    gear = [client.get("hardware_config") for client in Client._get_collection().find({}, {"hardware_config": 1})]
-    found: dict[Pair, list[Found]] = {}
-    having = [one for one in subjects if one.hardware_config and gear.count(one.hardware_config) > 1]
-    for digest in {one.digest for one in having}:
-        results = _newest({"digest": digest}, options, after)
-        for one in (each for each in having if each.digest == digest):
-            like = [each for each in results if _is_like(each, one)]
-            found |= {one.pair: [each for each in like if each["client"] == like[0]["client"]][:MERGED]} if like else {}
+    told = _told(subjects, options or {})
+    chosen = {one.pair: found for one in subjects if (found := _results_for(one, told))}
+    limited = dict(islice(chosen.items(), most))
+    learnt = _learnt(list(limited.values()))
+    return {pair: _forecast(results, learnt[_ids(results)], pair) for pair, results in limited.items()}
+
+
+def _told(subjects: Sequence[Subject], options: Mapping[str, float]) -> dict[tuple[str, bool], list[Short]]:
+    """The results that tell something, by digest and whether they are simulated, newest first."""
+    wanted = {(one.digest, one.simulated) for one in subjects}
+    asked_for = tuple(f"{options[name]:g}" if name in options else None for name in OPTIONS)
+    results = shelf.results()
+    after = results[0].number - WITHIN_RESULTS if results else 0
+    found: dict[tuple[str, bool], list[Short]] = {}
+    for one in results:
+        if one.number <= after:
+            break
+        key = (one.digest or "", one.simulated)
+        if key in wanted and one.options == asked_for and _tells(one):
+            found.setdefault(key, []).append(one)
     return found
 
 
-def _is_like(result: Found, one: Subject) -> bool:
-    return bool(result["hardware_config"] == one.hardware_config and result["simulated"] == one.simulated)
+def _tells(result: Short) -> bool:
+    return result.outcome in TELLING_OUTCOMES and result.hardware_config is not None
 
 
-def _newest(equal: Mapping[str, Any], options: Mapping[str, float], after: int) -> list[Found]:
-    query = {**equal, "number": {"$gt": after}}
-    results = [each for each in Result._get_collection().find(query, SHORT) if _tells(each, options)]
-    return sorted(results, key=lambda result: -result["number"])
+def _results_for(one: Subject, told: Mapping[tuple[str, bool], Sequence[Short]]) -> tuple[Short, ...]:
+    """The newest of its own; where it has none, of one other machine with the same hardware."""
+    results = told.get((one.digest, one.simulated), ())
+    own = [each for each in results if each.client == str(one.client)]
+    if not own and one.hardware_config:
+        like = [each for each in results if each.hardware_config == one.hardware_config]
+        own = [each for each in like if each.client == like[0].client]
+    return tuple(own[:MERGED])
 
 
-def _tells(result: Found, options: Mapping[str, float]) -> bool:
-    measured_with = result.get("conditions") or {}
-    same = all(
-        measured_with.get(f"option_{name}") == (f"{options[name]:g}" if name in options else None) for name in OPTIONS
-    )
-    return same and result["outcome"] in TELLING_OUTCOMES and result.get("hardware_config") is not None
+def _ids(results: Sequence[Short]) -> tuple[str, ...]:
+    return tuple(each.id for each in results)
 
 
-def _whole(chosen: Iterable[Sequence[Found]]) -> dict[str, Found]:
-    """The chosen results with their cells, by id, in one query."""
-    ids = sorted({result["_id"] for results in chosen for result in results})
+_kept: dict[tuple[str | None, tuple[str, ...]], expected.Speeds] = {}
+
+
+def _learnt(chosen: Sequence[Sequence[Short]]) -> dict[tuple[str, ...], expected.Speeds]:
+    """The speeds that each group of results tells; read once, in one query, until stored results are corrected."""
+    epoch = shelf.shelf.epoch
+    groups = {_ids(results) for results in chosen}
+    found = {ids: kept for ids in groups if (kept := _kept.get((epoch, ids))) is not None}
+    cells = _whole(ids for ids in groups if ids not in found)
+    new = {ids: expected.speeds(cells[each] for each in ids if each in cells) for ids in groups if ids not in found}
+    if len(_kept) + len(new) > MOST_LEARNT:
+        _kept.clear()
+    _kept.update({(epoch, ids): speeds for ids, speeds in new.items()})
+    return found | new
+
+
+def _whole(groups: Iterable[Sequence[str]]) -> dict[str, Found]:
+    """The results of these groups with their cells, by id."""
+    ids = sorted({each for group in groups for each in group})
     return {each["_id"]: each for each in Result._get_collection().find({"_id": {"$in": ids}}, WHOLE)} if ids else {}
 
 
-def _forecast(results: Sequence[Found], cells: Mapping[str, Found], own: bool) -> Forecast:
-    told = expected.speeds(cells[each["_id"]] for each in results if each["_id"] in cells)
-    day = results[0]["created_at"].date().isoformat()
-    whose = "its result" if own else f"{results[0].get('client_name') or 'another machine'}'s result"
-    return Forecast(told, f"from {whose} of {day}" + ("" if own else ", on the same hardware"), own)
+def _forecast(results: Sequence[Short], speeds: expected.Speeds, pair: Pair) -> Forecast:
+    day, own = results[0].created_at.date().isoformat(), results[0].client == str(pair[0])
+    whose = "its result" if own else f"{results[0].client_name}'s result"
+    return Forecast(speeds, f"from {whose} of {day}" + ("" if own else ", on the same hardware"), own)

@@ -28,8 +28,11 @@ FIELDS = {
     "number": 1, "session": 1, "session_number": 1, "job": 1, "client": 1, "client_name": 1, "model": 1, "digest": 1,
     "family": 1, "quantization": 1, "parameter_size": 1, "suite": 1, "suite_version": 1, "outcome": 1, "simulated": 1,
     "valid": 1, "ollama_version": 1, "hardware_config": 1, "placement.gpu_share": 1, "created_at": 1,
-    "cells.cell": 1, "cells.kind": 1, "cells.valid": 1, "cells.skipped": 1, "cells.metrics": 1,
+    "cells.cell": 1, "cells.kind": 1, "cells.valid": 1, "cells.skipped": 1, "cells.metrics": 1, "cells.left_out": 1,
+    "conditions.option_num_gpu": 1, "conditions.option_num_thread": 1, "conditions.option_num_batch": 1,
 }  # fmt: skip
+
+OPTIONS = ("num_gpu", "num_thread", "num_batch")  # with others, the speed is another
 
 Names = tuple[tuple[str, str, tuple[str, ...]], ...]  # (cell, kind, metrics) of every cell with numbers
 
@@ -78,6 +81,8 @@ class Short:
     created_at: datetime
     gpu_share: float | None
     cells: frozenset[str]  # all that were asked for, also those without a number
+    left_out: int  # samples that did not count
+    options: tuple[str | None, ...]  # of the whole result, in the order of OPTIONS; None: Ollama decided
     layout: Layout
     values: "array[float]"
 
@@ -149,6 +154,8 @@ def short(found: Mapping[str, Any]) -> Short:
         created_at=found["created_at"],
         gpu_share=(found.get("placement") or {}).get("gpu_share"),
         cells=frozenset(cell["cell"] for cell in found.get("cells", ())),
+        left_out=sum(int(cell.get("left_out") or 0) for cell in found.get("cells", ())),
+        options=tuple((found.get("conditions") or {}).get(f"option_{name}") for name in OPTIONS),
         layout=layout_of(names),
         values=values,
     )
@@ -174,6 +181,11 @@ class Shelf:
         self._top = 0
         self._shorts: tuple[Short, ...] = ()
         self._late: dict[int, float] = {}  # numbers given out and not found, with when that was noticed
+
+    @property
+    def epoch(self) -> str | None:
+        """Changes when what was read before is no longer right: what is derived from results is kept by it."""
+        return self._epoch
 
     def results(self) -> tuple[Short, ...]:
         """All of them, newest first; one small read when nothing is new."""

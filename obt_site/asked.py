@@ -34,6 +34,10 @@ class Asked:
         strangers = [key for key in self._query if key not in self._read and key != "csrfmiddlewaretoken"]
         return self._ignored + [f"“{_brief(key)}”: this page has no such filter." for key in strangers[:5]]
 
+    def knows(self, *names: str) -> None:
+        """Names that the page reads in another way."""
+        self._read.update(names)
+
     def text(self, name: str, longest: int = LONGEST) -> str | None:
         """The value without space around it; None when it is absent or empty."""
         values = self.texts(name, longest, most=1)

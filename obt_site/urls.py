@@ -35,6 +35,7 @@ fleet_urls = [
 ]
 benchmark_urls = [
     path("models", models.models, name="models"),
+    path("models/estimate", models.models_estimate, name="models_estimate"),
     path("sessions", sessions.sessions, name="sessions"),
     path("sessions/new", sessions.new, name="session_new"),
     path("sessions/<str:session_id>", sessions.session, name="session"),

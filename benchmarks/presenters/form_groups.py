@@ -1,11 +1,11 @@
 """The folded part of the new-session form: what most sessions leave alone, as groups of inputs with their errors."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from benchmarks import suites
 from benchmarks.presenters import session_form
-from benchmarks.presenters.session_form import Form
+from benchmarks.presenters.session_form import Form, PromptFields
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Input:
     example: str = ""
     error: str = ""
     kind: str = "line"
+    begins: bool = False  # another of several things of the same fields
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Group:
     inputs: Sequence[Input]
     error: str = ""
     layout: str = "stack"
+    add: int | None = None  # how many prompts there are with one more; None: no more
 
 
 def groups(form: Form, errors: Mapping[str, str]) -> list[Group]:
@@ -40,11 +42,8 @@ def groups(form: Form, errors: Mapping[str, str]) -> list[Group]:
     def grid(title: str, hint: str, fields: Mapping[str, tuple[str, str]], error: str = "") -> Group:
         return Group(title, hint, [one(name, *words) for name, words in fields.items()], errors.get(error, ""), "grid")
 
-    prompt = [
-        one(session_form.PROMPT_NAME, "Name of the prompt", "haiku", "line"),
-        one(session_form.PROMPT_TEXT, "Text", "Write a haiku about benchmarks.", "text"),
-        one(session_form.PROMPT_OUTPUT, "Output tokens, at most", session_form.PROMPT_OUTPUT_TOKENS),
-    ]
+    prompts = [each for i, fields in enumerate(form.shown_prompts) for each in _prompt(i, fields, one)]
+    more = len(form.shown_prompts) + 1
     return [
         Group(
             "Cells by name",
@@ -58,10 +57,10 @@ def groups(form: Form, errors: Mapping[str, str]) -> list[Group]:
             "sweep",
         ),
         Group(
-            "A prompt of your own",
-            "Sent exactly as it is, behind a line that defeats the prompt cache.",
-            prompt,
-            errors.get("prompts", ""),
+            "Prompts of your own",
+            "Sent exactly as they are, behind a line that defeats the prompt cache; each is measured as a cell.",
+            prompts,
+            add=more if more <= suites.MOST_PROMPTS else None,
         ),
         grid(
             "Limits",
@@ -70,4 +69,13 @@ def groups(form: Form, errors: Mapping[str, str]) -> list[Group]:
             "slo",
         ),
         grid("Options for every request", "What is left empty is pinned or Ollama's own.", session_form.OPTION_FIELDS),
+    ]
+
+
+def _prompt(place: int, fields: PromptFields, one: Callable[..., Input]) -> list[Input]:
+    number = f" {place + 1}" if place else ""
+    return [
+        replace(one(fields.name, f"Name of prompt{number or ' 1'}", "haiku", "line"), begins=place > 0),
+        one(fields.text, f"Text{number}", "Write a haiku about benchmarks.", "text"),
+        one(fields.output, f"Output tokens{number}, at most", session_form.PROMPT_OUTPUT_TOKENS),
     ]

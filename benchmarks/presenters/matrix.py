@@ -2,54 +2,32 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from bson import ObjectId
 
-from agents.documents import ModelInstallation
+from benchmarks import installed, shelf
+from benchmarks.documents import Result
 from benchmarks.lifecycle import State
-from benchmarks.presenters import stored
-from benchmarks.presenters.matrix_cells import Cell, Column, cell_of, column, latest_valid
+from benchmarks.presenters import matrix_cells, matrix_query, stored
+from benchmarks.presenters.matrix_cells import Cell, Column, Known, Pair
+from benchmarks.presenters.matrix_order import Models, best_of, in_order, size_of
+from benchmarks.presenters.matrix_query import SIZES, Query
 from benchmarks.presenters.stored import Stored
+from obt_site.asked import Asked
+from obt_site.formatting import short_digest
 
 ROWS_SHOWN = 100
+DIGEST_IN_CELL = 7  # characters
 COLUMNS_OF_A_PAGE = 6
-TESTED = {"yes": "run before", "no": "never run"}
-LONGEST_QUERY = 200
 
 
 @dataclass(frozen=True)
-class Filters:
-    """What of the matrix is shown; empty strings mean everything."""
+class Digest:
+    """One of several models that have the same name, and the machines that have it."""
 
-    q: str = ""
-    family: str = ""
-    quantization: str = ""
-    client: str = ""
-    tested: str = ""
-    everything: bool = False
-
-    @classmethod
-    def read(cls, query: Mapping[str, Any]) -> "Filters":
-        """From a query string; what is not known is left out."""
-
-        def text(name: str) -> str:
-            return str(query.get(name) or "").strip()[:LONGEST_QUERY]
-
-        tested = text("tested")
-        return cls(
-            text("q"),
-            text("family"),
-            text("quantization"),
-            text("client"),
-            tested if tested in TESTED else "",
-            text("all") == "1",
-        )
-
-    @property
-    def active(self) -> bool:
-        return any((self.q, self.family, self.quantization, self.client, self.tested))
+    short: str
+    machines: str
 
 
 @dataclass(frozen=True)
@@ -57,20 +35,27 @@ class Row:
     name: str
     quantization: str | None
     size_bytes: int | None
-    digests_differ: bool
+    digests: Sequence[Digest]  # where they differ
     cells: Sequence[Cell]
 
 
 @dataclass(frozen=True)
 class Matrix:
+    """`pairs`: how many cells of all matching rows can be chosen, those not shown too."""
+
     columns: Sequence[Column]
     rows: Sequence[Row]
     total_models: int
     matching: int
-    filters: Filters
-    families: Sequence[str]
-    quantizations: Sequence[str]
+    pairs: int
+    query: Query
+    families: Sequence[str] = ()
+    quantizations: Sequence[str] = ()
+    capabilities: Sequence[str] = ()
+    labels: Sequence[str] = ()
     machines: Sequence[Column] = field(default_factory=tuple)
+    earlier: str = ""
+    later: str = ""
 
     @property
     def is_wide(self) -> bool:
@@ -78,107 +63,186 @@ class Matrix:
         return len(self.columns) > COLUMNS_OF_A_PAGE
 
     @property
+    def first(self) -> int:
+        return self.query.start + 1
+
+    @property
+    def last(self) -> int:
+        return self.query.start + len(self.rows)
+
+    @property
     def hidden(self) -> int:
-        return self.matching - len(self.rows)
+        return self.matching - self.last
+
+    @property
+    def is_partial(self) -> bool:
+        return self.matching > len(self.rows)
 
 
-def matrix(filters: Filters, picked: Iterable[str] = ()) -> Matrix:
-    """The matrix under these filters; three queries and one for the results of the models shown."""
-    clients = stored.machines()
-    contents = stored.hardware_of(client.hardware_config for client in clients)
-    jobs = stored.open_jobs()
-    busy = {job["client"] for job in jobs if job["state"] != State.QUEUED}
-    columns = [column(client, contents.get(client.hardware_config or ""), client.id in busy) for client in clients]
-    installed = _installed()
-    names = _matching(installed, filters)
-    names = _tested(names, filters)
-    shown = names if filters.everything else names[:ROWS_SHOWN]
-    results = _latest_by_pair(shown)
-    active = {(job["client"], job["model"]): job["state"] for job in reversed(jobs)}
-    seen = [each for each in columns if not filters.client or each.id == filters.client]
-    chosen = set(picked)
-    rows = [_row(name, installed[name], seen, results, active, chosen) for name in shown]
-    models = [model for group in installed.values() for model in group.values()]
-    return Matrix(
-        columns=seen,
-        rows=rows,
-        total_models=len(installed),
-        matching=len(names),
-        filters=filters,
-        families=sorted({model["family"] for model in models if model.get("family")}),
-        quantizations=sorted({model["quantization"] for model in models if model.get("quantization")}),
-        machines=columns,
-    )
+class Fleet:
+    """What is installed where, read once for a page."""
+
+    def __init__(self) -> None:
+        self.clients = stored.machines()
+        contents = stored.hardware_of(client.hardware_config for client in self.clients)
+        self.jobs = stored.open_jobs()
+        busy = {job["client"] for job in self.jobs if job["state"] != State.QUEUED}
+        self.columns = [
+            matrix_cells.column(client, contents.get(client.hardware_config or ""), client.id in busy)
+            for client in self.clients
+        ]
+        self.labels = sorted({label for client in self.clients for label in client.labels}, key=str.casefold)
+        self.models: dict[str, dict[ObjectId, Stored]] = defaultdict(dict)
+        for client, models in installed.of(self.clients).items():
+            for model in models:
+                self.models[model["name"]][client] = model
+
+    def seen(self, query: Query) -> list[Column]:
+        """The machines that the query leaves."""
+        return [
+            column
+            for column in self.columns
+            if (not query.clients or column.id in query.clients) and (not query.label or query.label in column.labels)
+        ]
+
+    def matching(self, query: Query, columns: Sequence[Column]) -> dict[str, Models]:
+        """The models that pass all filters but the one by results, each with its installations on these machines."""
+        seen = {ObjectId(column.id) for column in columns}
+        words = query.q.casefold().split()
+        found: dict[str, Models] = {}
+        for name, everywhere in self.models.items():
+            here = {client: model for client, model in everywhere.items() if client in seen}
+            folded = name.casefold()
+            if all(word in folded for word in words) and _passes(here, query):
+                found[name] = here
+        return found
 
 
-def _installed() -> dict[str, dict[ObjectId, Stored]]:
-    """Every installation, by model name and client."""
-    found: dict[str, dict[ObjectId, Stored]] = defaultdict(dict)
-    for model in ModelInstallation._get_collection().find():
-        found[model["name"]][model["client"]] = model
-    return found
+def _passes(models: Models, query: Query) -> bool:
+    if query.differs and len({model["digest"] for model in models.values()}) < 2:
+        return False
+    return any(_fits(model, query) for model in models.values())
 
 
-def _matching(installed: Mapping[str, Mapping[ObjectId, Stored]], filters: Filters) -> list[str]:
-    words = filters.q.casefold().split()
-
-    def keep(name: str, models: Iterable[Stored]) -> bool:
-        kept = [model for model in models if _fits(model, filters)]
-        return bool(kept) and all(word in name.casefold() for word in words)
-
-    names = [name for name, models in installed.items() if keep(name, models.values())]
-    return sorted(names, key=lambda name: (_size(installed[name]) or 0, name))
-
-
-def _fits(model: Stored, filters: Filters) -> bool:
+def _fits(model: Stored, query: Query) -> bool:
     return (
-        (not filters.family or model.get("family") == filters.family)
-        and (not filters.quantization or model.get("quantization") == filters.quantization)
-        and (not filters.client or str(model["client"]) == filters.client)
+        query.family in (None, model.get("family"))
+        and query.quantization in (None, model.get("quantization"))
+        and (query.capability is None or query.capability in (model.get("capabilities") or ()))
+        and (query.size is None or _is_of_size(model.get("size_bytes"), query.size))
     )
 
 
-def _tested(names: list[str], filters: Filters) -> list[str]:
-    if not filters.tested:
-        return names
-    run = {name for name, _ in _latest_by_pair(names)}
-    return [name for name in names if (name in run) == (filters.tested == "yes")]
+def _is_of_size(size_bytes: int | None, name: str) -> bool:
+    _, low, high = SIZES[name]
+    return size_bytes is not None and low < size_bytes and (high is None or size_bytes <= high)
 
 
-def _size(models: Mapping[ObjectId, Stored]) -> int | None:
-    return max((model["size_bytes"] for model in models.values() if model.get("size_bytes")), default=None)
+def matrix(asked: Asked, picked: Iterable[str] = ()) -> Matrix:
+    """The matrix that an address asks for; as many questions for many models as for few."""
+    fleet = Fleet()
+    query = matrix_query.read(asked, fleet.columns, fleet.labels)
+    columns = fleet.seen(query)
+    told, models = _told(fleet, query, columns)
+    names = in_order(models, told, query)
+    shown = names[query.start : query.start + ROWS_SHOWN]
+    active = {(job["model"], str(job["client"])): str(job["state"]) for job in reversed(fleet.jobs)}
+    chosen = set(picked)
+    rows = [_row(name, models[name], columns, told, active, query, chosen) for name in shown]
+    every = [model for group in fleet.models.values() for model in group.values()]
+    start = query.start
+    return Matrix(
+        columns=columns,
+        rows=_with_reasons(rows),
+        total_models=len(fleet.models),
+        matching=len(names),
+        pairs=sum(len(_choosable(models[name])) for name in names),
+        query=query,
+        families=_values(every, "family"),
+        quantizations=_values(every, "quantization"),
+        capabilities=sorted({word for model in every for word in model.get("capabilities") or ()}),
+        labels=fleet.labels,
+        machines=fleet.columns,
+        earlier=asked.url(**{"from": str(max(0, start - ROWS_SHOWN)) if start > ROWS_SHOWN else None}) if start else "",
+        later=asked.url(**{"from": str(start + ROWS_SHOWN)}) if len(names) > start + ROWS_SHOWN else "",
+    )
 
 
-def _latest_by_pair(names: Sequence[str]) -> dict[tuple[str, ObjectId], list[Stored]]:
-    """Results of these models by model and client, newest first."""
-    found: dict[tuple[str, ObjectId], list[Stored]] = defaultdict(list)
-    if names:
-        for result in stored.results_where({"model": {"$in": list(names)}}):
-            found[result["model"], result["client"]].append(result)
-    return found
+def picks(asked: Asked) -> list[str]:
+    """Every model on every machine that an address's filters leave and that can be measured, also beyond one page."""
+    fleet = Fleet()
+    query = matrix_query.read(asked, fleet.columns, fleet.labels)
+    _, models = _told(fleet, query, fleet.seen(query))
+    return [f"{client}:{name}" for name in sorted(models) for client in _choosable(models[name])]
+
+
+def _choosable(models: Models) -> list[ObjectId]:
+    return [client for client, model in models.items() if stored.unsuitable(model) is None]
+
+
+def _values(models: Iterable[Stored], name: str) -> list[str]:
+    return sorted({model[name] for model in models if model.get(name)})
+
+
+def _told(fleet: Fleet, query: Query, columns: Sequence[Column]) -> tuple[dict[Pair, Known], dict[str, Models]]:
+    """What results tell of the matching pairs, and the models that are left when that is a filter too."""
+    models = fleet.matching(query, columns)
+    pairs = {(name, str(client)) for name, here in models.items() for client in here}
+    told = matrix_cells.known(shelf.results(), pairs, query.metric)
+    if query.tested:
+        run = {name for name, _ in told}
+        models = {name: here for name, here in models.items() if (name in run) == (query.tested == "yes")}
+    return told, models
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
 
 
 def _row(
     name: str,
-    models: Mapping[ObjectId, Stored],
+    models: Models,
     columns: Sequence[Column],
-    results: Mapping[tuple[str, ObjectId], Sequence[Stored]],
-    active: Mapping[tuple[ObjectId, str], str],
+    told: Mapping[Pair, Known],
+    active: Mapping[Pair, str],
+    query: Query,
     picked: set[str],
 ) -> Row:
-    values = {}
-    for each in columns:
-        client = ObjectId(each.id)
-        values[each.id] = latest_valid(results.get((name, client), ()), models.get(client))
-    best = max((figure.value or 0.0 for _, figure in values.values() if figure), default=0.0)
-    size = _size(models)
+    size, best = size_of(models), best_of(name, models, told, query)
     cells = []
     for each in columns:
-        client = ObjectId(each.id)
-        known = results.get((name, client), ())
-        model = models.get(client)
-        job = active.get((client, name))
-        cells.append(cell_of(name, each, model, size, known, values[each.id], best, job, picked))
-    first = next(iter(models.values()))
-    digests = {model["digest"] for model in models.values()}
-    return Row(name, first.get("quantization"), size, len(digests) > 1, cells)
+        pair, model = (name, each.id), models.get(ObjectId(each.id))
+        known, job = told.get(pair), active.get(pair)
+        cells.append(matrix_cells.cell_of(name, each, model, size, known, query.metric, best, job, picked))
+    first, digests = next(iter(models.values())), _digests(models, columns)
+    if digests:
+        cells = [_with_digest(cell, models.get(ObjectId(each.id))) for cell, each in zip(cells, columns, strict=True)]
+    return Row(name, first.get("quantization"), size, digests, cells)
+
+
+def _with_digest(cell: Cell, model: Stored | None) -> Cell:
+    """A number says which model it is of, where the name does not and there is nothing more important to say."""
+    if model is None or cell.kind != "value" or cell.flag:
+        return cell
+    return replace(cell, flag=short_digest(model["digest"])[:DIGEST_IN_CELL])
+
+
+def _digests(models: Models, columns: Sequence[Column]) -> list[Digest]:
+    """Where one name stands for several models: which machines have which, the one that most have first."""
+    names = {ObjectId(column.id): column.name for column in columns}
+    having: dict[str, list[str]] = defaultdict(list)
+    for client, model in models.items():
+        having[model["digest"]].append(names[client])
+    if len(having) < 2:
+        return []
+    ordered = sorted(having.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [Digest(short_digest(digest), ", ".join(sorted(machines))) for digest, machines in ordered]
+
+
+def _with_reasons(rows: Sequence[Row]) -> list[Row]:
+    """The rows with why their failed cells failed, in one query where there are any."""
+    failed = [cell.result for row in rows for cell in row.cells if cell.kind == "failed"]
+    if not failed:
+        return list(rows)
+    found = Result._get_collection().find({"_id": {"$in": failed}}, {"error": 1})
+    errors = {each["_id"]: str((each.get("error") or {}).get("message") or "") for each in found}
+    return [replace(row, cells=[matrix_cells.with_reason(cell, errors) for cell in row.cells]) for row in rows]

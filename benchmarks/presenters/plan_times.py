@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from bson import ObjectId
 
 from agents.documents import Client, ModelInstallation
-from benchmarks import forecast, suites
+from benchmarks import forecast, suites, targets
+from benchmarks.presenters import stored
 from benchmarks.presenters.machines import plural
 from benchmarks.presenters.stored import Stored
 from obt_site.formatting import duration
+
+MOST_FORESEEN = 400  # jobs; of more it is only said that their time is not known
 
 Chosen = Mapping[ObjectId, Sequence[Stored]]  # the chosen models of each machine
 
@@ -24,6 +27,7 @@ class Times:
     known_s: float = 0.0
     likely_s: float = 0.0  # known ones as expected, the others by their budget: for a picture
     grounds: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()  # what would be refused: a model that cannot be measured so, too small a budget
 
     @property
     def words(self) -> str:
@@ -47,15 +51,13 @@ class Times:
         return self.grounds[0] if len(self.grounds) == 1 else f"from {len(self.grounds)} results" * bool(self.grounds)
 
 
-def by_machine(
-    clients: Iterable[Client], chosen: Chosen, plan: suites.Plan | None, budget_s: float
-) -> dict[str, Times]:
+def by_machine(clients: Iterable[Client], chosen: Chosen, plan: suites.Plan | None, budget: str) -> dict[str, Times]:
     """The times of every machine that has something to do, by its id. Without a plan nothing is known."""
     busy = [client for client in clients if chosen.get(client.id)]
     pairs = [(client, model) for client in busy for model in chosen[client.id]]
     subjects = [forecast.subject(client, model["digest"]) for client, model in pairs]
-    known = forecast.known(subjects, plan.options) if plan else {}
-    return {str(client.id): _of(client, chosen[client.id], plan, known, budget_s) for client in busy}
+    known = forecast.known(subjects, plan.options, MOST_FORESEEN) if plan else {}
+    return {str(client.id): _of(client, chosen[client.id], plan, known, budget) for client in busy}
 
 
 def _of(
@@ -63,13 +65,17 @@ def _of(
     models: Sequence[Stored],
     plan: suites.Plan | None,
     known: Mapping[forecast.Pair, forecast.Forecast],
-    budget_s: float,
+    budget: str,
 ) -> Times:
+    budget_s = suites.BUDGETS_S.get(budget, suites.BUDGETS_S["quick"])
     seconds: list[float] = []
     grounds: list[str] = []
+    problems: list[str] = []
     for model in models:
         told = known.get((client.id, model["digest"]))
-        cells = forecast.measurable(plan.cells, ModelInstallation._from_son(dict(model))) if plan else []
+        document = stored.as_model(model)
+        problems += _problems(client, document, plan, budget, known)
+        cells = forecast.measurable(plan.cells, document) if plan and told else []
         found = told.job_s(cells, budget_s) if told else None
         if told is not None and found is not None:
             seconds.append(found)
@@ -82,7 +88,23 @@ def _of(
         known_s=sum(seconds),
         likely_s=sum(seconds) + left * budget_s,
         grounds=tuple(dict.fromkeys(grounds)),
+        problems=tuple(dict.fromkeys(problems)),
     )
+
+
+def _problems(
+    client: Client,
+    model: ModelInstallation,
+    plan: suites.Plan | None,
+    budget: str,
+    known: Mapping[forecast.Pair, forecast.Forecast],
+) -> list[str]:
+    """Why the start would refuse this model on this machine."""
+    reason = suites.unsuitable(model) or (suites.useless(plan.cells, model) if plan else None)
+    if reason or plan is None:
+        return [reason] if reason else []
+    refusal = targets.too_small(targets.Chosen("", client, model), plan, budget, known)
+    return [refusal.message] if refusal else []
 
 
 def together(times: Iterable[Times]) -> str:

@@ -13,7 +13,8 @@ from benchmarks.targets import Target
 from obt_site.errors import FieldError, Invalid
 
 SWEEP, SLO, OPTION = "sweep_", "slo_", "option_"
-OTHER_CELLS, PROMPT_NAME, PROMPT_TEXT, PROMPT_OUTPUT = "other_cells", "prompt_name", "prompt_text", "prompt_output"
+OTHER_CELLS = "other_cells"
+PROMPTS = "prompts"  # how many prompts there are fields for
 PROMPT_OUTPUT_TOKENS = "128"  # where nothing is typed
 LONGEST_NUMBER = 12
 
@@ -36,8 +37,30 @@ OPTION_FIELDS = {
     f"{OPTION}seed": ("Seed", "42"),
     f"{OPTION}temperature": ("Temperature", "0"),
 }
-PROMPT_FIELDS = (PROMPT_NAME, PROMPT_TEXT, PROMPT_OUTPUT)
-MORE_FIELDS = (OTHER_CELLS, *SWEEP_FIELDS, *PROMPT_FIELDS, *SLO_FIELDS, *OPTION_FIELDS)
+
+
+@dataclass(frozen=True)
+class PromptFields:
+    """The inputs of one prompt."""
+
+    name: str
+    text: str
+    output: str
+
+
+def _prompt_fields(place: int) -> PromptFields:
+    after = f"_{place + 1}" if place else ""
+    return PromptFields(*(f"prompt_{what}{after}" for what in ("name", "text", "output")))
+
+
+PROMPT_FIELDS = tuple(_prompt_fields(place) for place in range(suites.MOST_PROMPTS))
+MORE_FIELDS = (
+    OTHER_CELLS,
+    *SWEEP_FIELDS,
+    *(name for one in PROMPT_FIELDS for name in (one.name, one.text, one.output)),
+    *SLO_FIELDS,
+    *OPTION_FIELDS,
+)
 NOT_IN_BRACKETS = re.compile(r"[\s,;]+(?![^\[\]]*\])")
 
 
@@ -52,6 +75,7 @@ class Form:
     name: str = ""
     note: str = ""
     more: Mapping[str, str] = field(default_factory=dict)
+    prompts: int = 1
 
     @property
     def targets(self) -> list[Target]:
@@ -69,8 +93,19 @@ class Form:
         return [part for part in NOT_IN_BRACKETS.split(self.text(OTHER_CELLS).strip()) if part]
 
     @property
+    def filled_prompts(self) -> list[PromptFields]:
+        """Those with a name or a text."""
+        return [one for one in PROMPT_FIELDS if self.text(one.name).strip() or self.text(one.text).strip()]
+
+    @property
+    def shown_prompts(self) -> tuple[PromptFields, ...]:
+        """As many as were asked for, and all that are filled."""
+        filled = max((PROMPT_FIELDS.index(one) + 1 for one in self.filled_prompts), default=1)
+        return PROMPT_FIELDS[: max(self.prompts, filled)]
+
+    @property
     def has_prompt(self) -> bool:
-        return bool(self.text(PROMPT_NAME).strip() or self.text(PROMPT_TEXT).strip())
+        return bool(self.filled_prompts)
 
 
 def read(sent: QueryDict) -> Form:
@@ -87,6 +122,7 @@ def read(sent: QueryDict) -> Form:
         name=sent.get("name") or "",
         note=sent.get("note") or "",
         more={**more, OTHER_CELLS: " ".join(by_name)} if by_name else more,
+        prompts=min(max([1, *(_whole(each) or 1 for each in sent.getlist(PROMPTS))]), suites.MOST_PROMPTS),
     )
 
 
@@ -99,6 +135,8 @@ def as_query(form: Form) -> str:
     for name in ("name", "note"):
         if getattr(form, name):
             query[name] = getattr(form, name)
+    if form.prompts > 1:
+        query[PROMPTS] = str(form.prompts)
     return query.urlencode()
 
 
@@ -147,14 +185,15 @@ def _values(form: Form, problems: list[FieldError]) -> dict[str, list[int]]:
 
 
 def _prompts(form: Form, problems: list[FieldError]) -> list[FixedPrompt]:
-    """None where neither name nor text was typed. A browser sends new lines as CR LF; the text has LF."""
-    if not form.has_prompt:
-        return []
-    tokens = _whole(form.text(PROMPT_OUTPUT).strip() or PROMPT_OUTPUT_TOKENS)
-    if tokens is None:
-        problems.append(FieldError("prompts.0.output_tokens", "Give the output tokens as a whole number."))
-    text = form.text(PROMPT_TEXT).replace("\r\n", "\n")
-    return [FixedPrompt(form.text(PROMPT_NAME).strip(), text, tokens or 0)]
+    """Those where a name or a text was typed. A browser sends new lines as CR LF; the text has LF."""
+    found = []
+    for i, one in enumerate(form.filled_prompts):
+        tokens = _whole(form.text(one.output).strip() or PROMPT_OUTPUT_TOKENS)
+        if tokens is None:
+            problems.append(FieldError(f"prompts.{i}.output_tokens", "Give the output tokens as a whole number."))
+        text = form.text(one.text).replace("\r\n", "\n")
+        found.append(FixedPrompt(form.text(one.name).strip(), text, tokens or 0))
+    return found
 
 
 def _numbers(
@@ -198,6 +237,8 @@ def _input_of(parts: Sequence[str], form: Form) -> str:
     if first == "cells" and second.isdigit():
         return "cells" if int(second) < len(form.cells) or not form.other_cells else OTHER_CELLS
     if first == "prompts":
-        return {"name": PROMPT_NAME, "output_tokens": PROMPT_OUTPUT}.get(parts[-1], PROMPT_TEXT)
+        filled = form.filled_prompts or [PROMPT_FIELDS[0]]
+        one = filled[int(second)] if second.isdigit() and int(second) < len(filled) else filled[0]
+        return {"name": one.name, "output_tokens": one.output}.get(parts[-1], one.text)
     prefix = {"sweep": SWEEP, "slo": SLO, "options": OPTION}.get(first)
     return prefix + second if prefix and prefix + second in MORE_FIELDS else first

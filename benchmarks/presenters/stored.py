@@ -88,9 +88,18 @@ def any_result() -> bool:
     return numbers.latest("results") > 0
 
 
-def unsuitable(model: Stored) -> str | None:
-    """`suites.unsuitable` for a stored installation; thousands are asked about, so no document is made of each."""
+def as_model(model: Stored) -> ModelInstallation:
+    """A stored installation as far as suites ask for it; thousands are asked about, so no document is made of each."""
     short = SimpleNamespace(
-        name=model["name"], remote=model.get("remote"), capabilities=model.get("capabilities") or []
+        name=model["name"],
+        digest=model["digest"],
+        remote=model.get("remote"),
+        capabilities=model.get("capabilities") or [],
+        context_length=model.get("context_length"),
     )
-    return suites.unsuitable(cast(ModelInstallation, short))
+    return cast(ModelInstallation, short)
+
+
+def unsuitable(model: Stored) -> str | None:
+    """`suites.unsuitable` for a stored installation."""
+    return suites.unsuitable(as_model(model))

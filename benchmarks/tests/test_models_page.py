@@ -149,22 +149,23 @@ def test_a_machine_filter_keeps_only_its_column(forge):
     assert {pick.partition(":")[0] for pick in picks(signed_in().get(f"/models?client={atlas.id}"))} == {str(atlas.id)}
 
 
-def test_hundreds_of_models_show_the_first_and_lead_to_all(forge):
+def test_hundreds_of_models_show_the_first_and_lead_to_the_others(forge):
     installed(forge, *(world.model(f"model-{i:03}:1b") for i in range(ROWS_SHOWN + 20)))
     browser = signed_in()
 
-    first, everything = browser.get("/models"), browser.get("/models?all=1")
+    first, rest = browser.get("/models"), browser.get(f"/models?from={ROWS_SHOWN}")
 
     assert len(picks(first)) == ROWS_SHOWN
-    assert f"{ROWS_SHOWN} of {ROWS_SHOWN + 20} models are shown" in words(first)
-    assert len(picks(everything)) == ROWS_SHOWN + 20
+    assert f"Models 1 to {ROWS_SHOWN} of {ROWS_SHOWN + 20}." in words(first)
+    assert "Show more: 20 models left" in words(first)
+    assert len({*picks(first), *picks(rest)}) == ROWS_SHOWN + 20
 
 
 def test_one_name_with_two_digests_is_made_visible(forge):
     atlas = world.machine("atlas", models=[])
     installed(atlas, world.model("qwen3:8b", digest="another"))
 
-    assert "digests differ" in words(signed_in().get("/models"))
+    assert "2 digests another atlas 8b forge" in words(signed_in().get("/models"))
 
 
 def test_a_viewer_reads_and_cannot_choose(forge):

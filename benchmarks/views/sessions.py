@@ -1,6 +1,7 @@
 """Sessions: the list, planning a new one, one as it runs, and what can be done to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -14,12 +15,16 @@ from benchmarks import sessions as verbs
 from benchmarks import suites
 from benchmarks.presenters import session_form
 from benchmarks.presenters.live_pages import render_session, rights, session_title
-from benchmarks.presenters.planning import BUDGET_WORDS, plan
+from benchmarks.presenters.plan_words import BUDGET_WORDS
+from benchmarks.presenters.planning import plan
 from benchmarks.presenters.session import session_view
+from benchmarks.presenters.session_again import Again, again
 from benchmarks.presenters.session_form import Form
 from benchmarks.presenters.session_list import SHOW_WORDS, session_list
+from benchmarks.views.picks import picks_of
 from obt_site.access import Role, requires
-from obt_site.errors import Conflict, FieldError, Invalid
+from obt_site.asked import Asked
+from obt_site.errors import Conflict, FieldError, Invalid, NotFound
 
 LONGEST_ADDRESS = 6000  # characters; a longer selection stays in the form instead of the address
 
@@ -40,13 +45,36 @@ def sessions(request: HttpRequest) -> HttpResponse:
 def new(request: HttpRequest) -> HttpResponse:
     """The plan of what was chosen; `do=start` starts it, and what is wrong is said beside the field."""
     sent = request.POST if request.method == "POST" else request.GET
-    form = session_form.read(sent)
+    form = replace(session_form.read(sent), picks=tuple(picks_of(sent)))
     if request.method == "POST" and sent.get("do") == "start":
         return _start(request, form)
+    asked = Asked(sent)
+    before = _again(asked) if request.method == "GET" else None
+    if before is not None:
+        return _show_plan(request, before.form, again=before, ignored=_ignored(asked))
     address = f"{reverse('session_new')}?{session_form.as_query(form)}"
     if request.method == "POST" and not request.htmx and len(address) < LONGEST_ADDRESS:  # type: ignore[attr-defined]
         return redirect(address)
-    return _show_plan(request, form)
+    return _show_plan(request, form, ignored=_ignored(asked) if request.method == "GET" else ())
+
+
+def _again(asked: Asked) -> Again | None:
+    """The session to be run again, where the address names one that is there."""
+    number = asked.object_id("again")
+    if number is None:
+        return None
+    try:
+        return again(verbs.find(number))
+    except NotFound:
+        asked.drop("again", "is no session")
+        return None
+
+
+def _ignored(asked: Asked) -> list[str]:
+    """What of the address the form has no place for. What it has a place for is said beside it."""
+    asked.knows("pick", "match", "cells", "suite", "budget", "name", "note", "do", *session_form.MORE_FIELDS)
+    asked.knows(session_form.PROMPTS)
+    return asked.ignored
 
 
 def _start(request: HttpRequest, form: Form) -> HttpResponse:
@@ -60,13 +88,19 @@ def _start(request: HttpRequest, form: Form) -> HttpResponse:
 
 
 def _show_plan(
-    request: HttpRequest, form: Form, errors: list[FieldError] | None = None, status: int = 200
+    request: HttpRequest,
+    form: Form,
+    errors: Sequence[FieldError] = (),
+    status: int = 200,
+    again: Again | None = None,
+    ignored: Sequence[str] = (),
 ) -> HttpResponse:
     context = {
         "place": "sessions",
-        "plan": plan(form, errors or ()),
+        "plan": plan(form, errors),
         "budgets": [(name, BUDGET_WORDS[name], seconds) for name, seconds in suites.BUDGETS_S.items()],
-        "suites": list(suites.SUITES),
+        "again": again,
+        "ignored": ignored,
     }
     return render(request, "benchmarks/session_new.html", context, status=status)
 

@@ -1,5 +1,5 @@
 /* The models page: rows, columns and "all" tick many cells at once, and the bar below counts what is ticked.
-   What is ticked stays ticked when a filter takes its row out of sight. */
+   What is ticked stays ticked when a filter takes its row out of sight; "all that match" follows the filter. */
 (function () {
   "use strict";
   const form = document.querySelector("[data-selection]");
@@ -10,16 +10,15 @@
   const boxes = (root = form) => [...root.querySelectorAll('#matrix input[name="pick"]')];
   const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
-  function within(box) {
-    if (box.hasAttribute("data-all")) return boxes();
-    if (box.hasAttribute("data-row")) return [...box.closest("tr").querySelectorAll('input[name="pick"]')];
-    return boxes().filter((each) => each.value.startsWith(`${box.dataset.column}:`));
-  }
+  const GROUPS = "[data-of]";
+  const every = () => form.querySelector('input[name="match"]');
 
-  function duration(seconds) {
-    const minutes = Math.round(seconds / 60);
-    if (minutes < 60) return `${minutes} min`;
-    return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+  const machineOf = (pick) => pick.slice(0, pick.indexOf(":"));
+
+  function within(box, all = boxes()) {
+    if (box.dataset.of === "all") return all;
+    if (box.dataset.of === "row") return [...box.closest("tr").querySelectorAll('input[name="pick"]')];
+    return all.filter((each) => machineOf(each.value) === box.dataset.column);
   }
 
   function write(selector, text) {
@@ -27,26 +26,25 @@
     if (element && element.textContent !== text) element.textContent = text;
   }
 
-  /* The time is an upper bound: machines work side by side, models on one machine one after another. */
+  /* The count answers at once; the times come from the server, which knows earlier results. */
   function show() {
-    const perMachine = new Map();
+    const machines = new Set();
     const models = new Set();
     for (const pick of picked) {
-      const at = pick.indexOf(":");
-      perMachine.set(pick.slice(0, at), (perMachine.get(pick.slice(0, at)) || 0) + 1);
-      models.add(pick.slice(at + 1));
+      machines.add(machineOf(pick));
+      models.add(pick.slice(pick.indexOf(":") + 1));
     }
-    const seconds = Number(form.querySelector('input[name="budget"]:checked')?.dataset.seconds || 0);
-    const most = Math.max(0, ...perMachine.values()) * seconds;
-    write("[data-count]", String(picked.size));
-    write("[data-count-unit]", picked.size === 1 ? "job" : "jobs");
-    write("[data-count-words]", picked.size ? `${plural(models.size, "model")}, ${plural(perMachine.size, "machine")}` : "Tick models to measure");
-    write("[data-time]", picked.size ? `At most ${duration(most)}` : "\u00a0");
-    write("[data-time-words]", picked.size ? "machines work side by side" : "");
-    bar.toggleAttribute("data-empty", !picked.size);
-    bar.querySelectorAll("button").forEach((button) => { button.disabled = !picked.size; });
-    for (const box of form.querySelectorAll("[data-all], [data-row], [data-column]")) {
-      const mine = within(box);
+    const all = every()?.checked ? every() : null;
+    const jobs = all ? Number(all.dataset.pairs) : picked.size;
+    const what = all ? `${plural(Number(all.dataset.models), "model")}, all that match` : `${plural(models.size, "model")}, ${plural(machines.size, "machine")}`;
+    write("[data-count]", jobs ? jobs.toLocaleString("en").replaceAll(",", "\u2009") : "—");
+    write("[data-count-unit]", jobs === 1 ? "job" : "jobs");
+    write("[data-count-words]", jobs ? what : "Tick models to measure");
+    bar.toggleAttribute("data-empty", !jobs);
+    bar.querySelectorAll("button").forEach((button) => { button.disabled = !jobs; });
+    const shown = boxes();
+    for (const box of form.querySelectorAll(GROUPS)) {
+      const mine = within(box, shown);
       const ticked = mine.filter((each) => each.checked).length;
       box.disabled = !mine.length;
       box.checked = mine.length > 0 && ticked === mine.length;
@@ -79,17 +77,25 @@
 
   form.addEventListener("change", (event) => {
     const box = event.target;
-    if (box.matches("[data-all], [data-row], [data-column]")) {
+    if (box === form) return show();
+    if (box.matches(GROUPS)) {
       for (const each of within(box)) {
         each.checked = box.checked;
         keep(each);
       }
     } else if (box.name === "pick") keep(box);
-    show();
+    return show();
   });
-  document.addEventListener("htmx:afterSettle", restore);
+  let wasAll = false;
+  document.addEventListener("htmx:beforeSwap", () => { wasAll = Boolean(every()?.checked); });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.target.id === "estimate") return;
+    restore();
+    if (wasAll && !every()?.checked) form.dispatchEvent(new Event("change", { bubbles: true })); // other models match now
+  });
   window.addEventListener("pageshow", () => {
     boxes().forEach(keep);
     restore();
+    if (picked.size) form.dispatchEvent(new Event("change", { bubbles: true }));
   });
 })();
