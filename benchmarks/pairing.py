@@ -77,14 +77,14 @@ def told_apart(base: ResultFilters, other: ResultFilters) -> frozenset[str]:
 
 
 def apart(base: Sequence[Result], other: Sequence[Result]) -> frozenset[str]:
-    """What two sets of results that someone picked are about: machine or model where no two are the same; else all
-    groups in which the newest of each side differ."""
+    """What a comparison of two sets of results is about that someone picked one by one: whatever their newest differ
+    in, and machine or model where no two are the same."""
+    if not base or not other:
+        return frozenset()
     named = (("machine", "client"), ("model", "model"))
     found = {group for group, name in named if not {one[name] for one in base} & {one[name] for one in other}}
-    if found or not base or not other:
-        return frozenset(found)
     differing = conditions.differences(base[0].conditions or {}, other[0].conditions or {})
-    return frozenset(one.group for one in differing if one.group in conditions.GROUPS)
+    return frozenset(found | {one.group for one in differing if one.group in conditions.GROUPS})
 
 
 def entries(

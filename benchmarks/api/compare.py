@@ -49,7 +49,7 @@ class CompareQuery(Query):
         description=(
             f"which conditions may differ: some of {', '.join(conditions.GROUPS)}, with commas between;"
             " left out: what the filters name differently (machine, model, ollama); of results that are named by id,"
-            " machine or model if all differ in it, else whatever differs"
+            " whatever differs"
         ),
     )
     metric: Annotated[Line, AfterValidator(_known_metric)] | None = Field(

@@ -241,18 +241,20 @@ def _difference(
 
 
 def _heat(query: Asked, found: Sequence[Comparison], sides: Sequence[SideView]) -> list[HeatRow]:
-    several = len({one.model for side in sides for one in side.results}) > 1
-    columns = [
-        {
-            (group.model if several else None, row.cell, row.metric): row
-            for group in compare_rows.groups(one)
-            for row in group.rows
-        }
-        for one in found
-    ]
+    several = len({one.model for one in sides[0].results}) > 1
+    columns = [_column(one, several) for one in found]
     urls = [_pair_url(query, sides[0].text, side.text) for side in sides[1:]]
     keys = dict.fromkeys(key for column in columns for key in column)
     return [HeatRow(*key, [(column.get(key), url) for column, url in zip(columns, urls, strict=True)]) for key in keys]
+
+
+def _column(found: Comparison, several: bool) -> dict[tuple[str | None, str, str], RowView]:
+    """The rows by their place in the map: the model only where the base has several."""
+    rows: dict[tuple[str | None, str, str], RowView] = {}
+    for group in compare_rows.groups(found):
+        for row in group.rows:
+            rows.setdefault((group.model if several else None, row.cell, row.metric), row)
+    return rows
 
 
 def _baselines(query: Asked, sides: Sequence[SideView]) -> list[tuple[SideView, str]]:

@@ -115,7 +115,9 @@ def described(sides: Sequence[tuple[str, Sequence[Result], bool]]) -> tuple[str,
     for place, ((text, results, has_more), facts) in enumerate(zip(sides, held, strict=True)):
         words = ", ".join(filter(None, (facts[name] for name in apart)))
         counted = plural(len(results), "result")
-        more = [facts[name] for name, _, _ in FACETS if name not in apart]
+        more = [
+            facts[name] for name, _, _ in FACETS if name not in apart and (name not in same or name == ONLY_IF_NEEDED)
+        ]
         views.append(
             SideView(
                 letter=LETTERS[place % len(LETTERS)],
