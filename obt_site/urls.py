@@ -8,7 +8,7 @@ from agents import api as agent_api
 from agents import views as fleet
 from benchmarks import consumers
 from benchmarks.api import api
-from benchmarks.views import compare, models, results, sessions
+from benchmarks.views import compare, history, models, results, sessions
 from obt_site import health, styleguide
 from obt_site.accounts import views as accounts
 
@@ -44,6 +44,7 @@ benchmark_urls = [
     path("jobs/<str:job_id>/cancel", sessions.cancel_job, name="job_cancel"),
     path("jobs/<str:job_id>/retry", sessions.retry_job, name="job_retry"),
     path("compare", compare.compare, name="compare"),
+    path("history", history.history, name="history"),
     path("results", results.results, name="results"),
     path("results/<str:result_id>", results.result, name="result"),
 ]
