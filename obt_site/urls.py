@@ -46,6 +46,9 @@ benchmark_urls = [
     path("compare", compare.compare, name="compare"),
     path("history", history.history, name="history"),
     path("results", results.results, name="results"),
+    path("results/<str:result_id>.md", results.result_markdown, name="result_markdown"),
+    path("results/<str:result_id>/samples.csv", results.result_samples, name="result_samples"),
+    path("results/<str:result_id>/telemetry.json", results.result_telemetry, name="result_telemetry"),
     path("results/<str:result_id>", results.result, name="result"),
 ]
 agent_urls = [

@@ -65,6 +65,12 @@ class SideChoice:
     chosen: Mapping[str, str]
     rest: str
 
+    @property
+    def rest_words(self) -> str:
+        """`the results that were picked`, or the names of the other filters."""
+        names = [name for name, _ in parse_qsl(self.rest)]
+        return "the results that were picked" if names == ["result"] else f"with the same {', '.join(names)}"
+
 
 @dataclass(frozen=True)
 class Builder:
@@ -161,7 +167,7 @@ def _chosen(filters: ResultFilters | None) -> dict[str, str]:
 
 
 def _rest(text: str) -> str:
-    return urlencode([(name, value) for name, value in parse_qsl(text) if name not in CHOICES and name != "result"])
+    return urlencode([(name, value) for name, value in parse_qsl(text) if name not in CHOICES])
 
 
 def _sessions(shown: Iterable[Short]) -> list[tuple[str, str]]:

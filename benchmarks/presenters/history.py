@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,50 +14,17 @@ from django.urls import reverse
 
 from benchmarks import shelf
 from benchmarks.documents import Result
-from benchmarks.presenters import environment, figures, stored
-from benchmarks.presenters.compare_sides import LONGEST_MODEL, of_result
+from benchmarks.presenters import figures, stored
+from benchmarks.presenters.compare_sides import LONGEST_MODEL
+from benchmarks.presenters.history_marks import Mark, marks
 from benchmarks.shelf import Short, Spread
 from obt_site.asked import Asked
 from obt_site.charts.history import HistoryMark, HistoryPoint
-from obt_site.formatting import aware, interval, measured, moment, short_digest
+from obt_site.formatting import aware, interval, measured, moment
 
 MOST_SHOWN = 500  # results, the newest
 MOST_PAIRS = 40  # that are offered where none is chosen
-MOST_COMPARED = 20  # results on each side of a mark
 USUAL = ("decode_rate", "item_rate", "prefill_rate")
-
-
-@dataclass(frozen=True)
-class Changed:
-    """Something that is not what it was: `Ollama`, `0.30.2`, `0.33.1`."""
-
-    what: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What changed between two results, and where the two stretches around it are compared."""
-
-    number: int
-    changes: Sequence[Changed]
-    after: datetime
-    before: datetime
-    compare_url: str
-
-    @property
-    def at_s(self) -> float:
-        """Half way between the two: nobody saw when it happened."""
-        return (aware(self.after).timestamp() + aware(self.before).timestamp()) / 2
-
-    @property
-    def name(self) -> str:
-        return ", ".join(f"{one.what} {one.after}" for one in self.changes)
-
-    @property
-    def sentence(self) -> str:
-        return "; ".join(f"{one.what}: {one.before}, then {one.after}" for one in self.changes)
 
 
 @dataclass(frozen=True)
@@ -197,13 +163,13 @@ def _drawn(view: HistoryView, mine: Sequence[Short]) -> HistoryView:
     metric, metrics = _metric(query, shown)
     cell, cells = _cell(query, shown, metric)
     gear = stored.hardware_of(one.hardware_config for one in shown)
-    marks = _marks(shown, gear)
-    rows = [_row(one, metric, cell, marks.get(one.id), gear) for one in shown]
+    found = marks(shown, gear)
+    rows = [_row(one, metric, cell, found.get(one.id), gear) for one in shown]
     unit = _unit(shown, metric, cell)
     return _with(
         view,
         rows=rows[::-1],
-        marks=list(marks.values()),
+        marks=list(found.values()),
         points=[_point(row, unit) for row in rows],
         metric=metric,
         unit=unit,
@@ -241,66 +207,6 @@ def _unit(shown: Sequence[Short], metric: str, cell: str) -> str:
     newest = next((one.id for one in reversed(shown) if one.median(metric, cell) is not None), None)
     found = Result._get_collection().find_one({"_id": newest}, {"cells": 1}) if newest else None
     return next((figures.figure(one, metric).unit for one in (found or {}).get("cells", ()) if one["cell"] == cell), "")
-
-
-# -- what changed ----------------------------------------------------------------------------------------------------
-
-
-def _marks(shown: Sequence[Short], gear: Mapping[str, Mapping[str, Any]]) -> dict[str, Mark]:
-    """By the id of the first result after it."""
-    found: list[tuple[Short, Short, list[Changed]]] = []
-    facts = {identity: _facts(content) for identity, content in gear.items()}
-    for before, after in pairwise(shown):
-        if changes := _changes(before, after, facts):
-            found.append((before, after, changes))
-    starts = [0, *(shown.index(after) for _, after, _ in found), len(shown)]
-    return {
-        after.id: Mark(
-            number=place,
-            changes=changes,
-            after=before.created_at,
-            before=after.created_at,
-            compare_url=_compare_url(shown, *starts[place - 1 : place + 2]),
-        )
-        for place, (before, after, changes) in enumerate(found, 1)
-    }
-
-
-def _compare_url(shown: Sequence[Short], start: int, middle: int, end: int) -> str:
-    base = [one.id for one in shown[start:middle]][-MOST_COMPARED:]
-    other = [one.id for one in shown[middle:end]][-MOST_COMPARED:]
-    return f"{reverse('compare')}?{urlencode({'base': of_result(*base), 'with': of_result(*other)})}"
-
-
-def _changes(before: Short, after: Short, facts: Mapping[str, Mapping[str, str]]) -> list[Changed]:
-    plain = (
-        ("Answered by", _answered(before), _answered(after)),
-        ("Model", short_digest(before.digest), short_digest(after.digest)),
-        ("Ollama", before.ollama_version, after.ollama_version),
-        ("Suite", before.suite_version, after.suite_version),
-    )
-    found = [
-        Changed(what, one or "unknown", two or "unknown") for what, one, two in plain if one != two and one and two
-    ]
-    if before.hardware_config == after.hardware_config:
-        return found
-    one, two = facts.get(before.hardware_config or "", {}), facts.get(after.hardware_config or "", {})
-    if not one or not two:
-        return found
-    differ = [what for what in {**one, **two} if one.get(what) != two.get(what)]
-    return found + [Changed(what, one.get(what, "none"), two.get(what, "none")) for what in differ]
-
-
-def _answered(one: Short) -> str:
-    return "the simulator" if one.simulated else "Ollama"
-
-
-def _facts(content: Mapping[str, Any]) -> dict[str, str]:
-    """The hardware in words; what several GPUs have is joined."""
-    found: dict[str, list[str]] = {}
-    for what, value, _ in environment.hardware_facts(content):
-        found.setdefault(what, []).append(value or "not readable")
-    return {what: ", ".join(values) for what, values in found.items()}
 
 
 def _row(one: Short, metric: str, cell: str, mark: Mark | None, gear: Mapping[str, Mapping[str, Any]]) -> Row:
