@@ -20,7 +20,7 @@ CAP_PX = 3.5
 EDGE_SHARE = 0.02
 MOST_TICKS = 8
 LONGEST_NAME_CHARS = 26
-CHAR_SHARE = 0.0062  # of a chart's usual width
+CHAR_SHARE = 0.009  # of a narrow chart
 LONG_GAP_TIMES = 4.0
 """A pause this many times the usual one breaks the line: nothing is known of what lies in it."""
 DAY_S, HOUR_S = 86400.0, 3600.0
