@@ -47,10 +47,10 @@ class DiffView:
 
 @dataclass(frozen=True)
 class Choice:
-    """Something to switch on or off: a link."""
+    """Something that can be chosen in the form."""
 
     word: str
-    url: str
+    value: str
     on: bool
 
 
@@ -125,11 +125,11 @@ def compare_view(query: Asked) -> CompareView:
 
 
 def _about(query: Asked) -> list[str] | None:
-    text = query.text("about")
-    if text is None:
+    asked = [name for text in query.texts("about") for name in text.split(",")]
+    if not asked:
         return None
-    names = [name for name in text.split(",") if name in conditions.GROUPS]
-    if len(names) < len(text.split(",")):
+    names = [name for name in asked if name in conditions.GROUPS]
+    if len(names) < len(asked):
         query.drop("about", f"is not made of {', '.join(conditions.GROUPS)}")
         return None
     return names
@@ -181,7 +181,7 @@ def _compared(empty: CompareView, found: Sequence[Comparison], texts: Sequence[s
         heat=() if is_pair else _heat(query, found, sides),
         baselines=() if is_pair else _baselines(query, sides),
         scale=charts.change_scale(spreads, points),
-        about=[_about_choice(query, name, groups_on) for name in conditions.GROUPS],
+        about=[_about_choice(name, groups_on) for name in conditions.GROUPS],
         metrics=_metrics(query, found),
         swap_url=_pair_url(query, texts[1], texts[0]) if is_pair else None,
         api_url=f"/api/v1/compare?{urlencode(_call(query, texts[0], texts[1]))}" if is_pair else None,
@@ -280,14 +280,12 @@ def _pair_url(query: Asked, base: str, other: str) -> str:
 
 def _call(query: Asked, base: str, other: str) -> dict[str, str]:
     """The same question to the API."""
-    extra = {name: value for name in ("about", "metric") if (value := query.text(name))}
-    return {"base": base, "with": other, **extra}
+    extra = {"about": ",".join(query.texts("about")), "metric": query.text("metric")}
+    return {"base": base, "with": other, **{name: value for name, value in extra.items() if value}}
 
 
-def _about_choice(query: Asked, name: str, on: Sequence[str]) -> Choice:
-    wanted = [one for one in on if one != name] if name in on else [*on, name]
-    ordered = [one for one in conditions.GROUPS if one in wanted]
-    return Choice(GROUP_WORDS[name], query.url(about=",".join(ordered) or None), name in on)
+def _about_choice(name: str, on: Sequence[str]) -> Choice:
+    return Choice(GROUP_WORDS[name], name, name in on)
 
 
 def _metrics(query: Asked, found: Sequence[Comparison]) -> list[Choice]:
@@ -298,5 +296,5 @@ def _metrics(query: Asked, found: Sequence[Comparison]) -> list[Choice]:
     ]
     chosen = query.text("metric")
     names = [name for name in HIGHER_IS_BETTER if name in having[0] & having[1]]
-    every = [Choice("each cell's headline", query.url(metric=None), chosen is None)]
-    return every + [Choice(figures.metric_word(name), query.url(metric=name), chosen == name) for name in names]
+    every = [Choice("each cell's headline", "", chosen is None)]
+    return every + [Choice(figures.metric_word(name), name, chosen == name) for name in names]

@@ -57,7 +57,7 @@ class Pair:
 @dataclass(frozen=True)
 class Choice:
     word: str
-    url: str
+    value: str
     on: bool
 
 
@@ -187,9 +187,7 @@ def _metric(query: Asked, shown: Sequence[Short]) -> tuple[str, list[Choice]]:
     names = [name for name in figures.METRIC_WORDS if name in having]
     usual = next((name for name in USUAL if name in having), names[0] if names else USUAL[0])
     chosen = query.choice("metric", {name: name for name in names}, usual) if names else usual
-    return chosen, [
-        Choice(figures.metric_word(name), query.url(metric=name, cell=None), name == chosen) for name in names
-    ]
+    return chosen, [Choice(figures.metric_word(name), name, name == chosen) for name in names]
 
 
 def _cell(query: Asked, shown: Sequence[Short], metric: str) -> tuple[str, list[Choice]]:
@@ -198,8 +196,11 @@ def _cell(query: Asked, shown: Sequence[Short], metric: str) -> tuple[str, list[
     stand = Counter(found[0] for one in shown if (found := one.layout.best.get(metric)))
     usual = stand.most_common(1)[0][0] if stand else ""
     cells = sorted(counts, key=lambda cell: (-counts[cell], cell))
-    chosen = query.choice("cell", {cell: cell for cell in cells}, usual) if cells else usual
-    return chosen, [Choice(cell, query.url(cell=cell), cell == chosen) for cell in cells]
+    # The form sends the cell of the number before, too: one that exists without this number is no mistake.
+    known = {cell for one in shown for cell in one.cells} | {*cells}
+    asked = query.choice("cell", {cell: cell for cell in sorted(known)}, usual)
+    chosen = asked if asked in cells else usual
+    return chosen, [Choice(cell, cell, cell == chosen) for cell in cells]
 
 
 def _unit(shown: Sequence[Short], metric: str, cell: str) -> str:

@@ -176,9 +176,19 @@ def test_another_metric_can_be_chosen(forge):
     browser = signed_in()
 
     page = browser.get(picked(slow, fast))
-    itl = next(link for link in links(page) if "metric=itl" in link)
 
-    assert "ITL, ms" in words(browser.get("/compare" + itl))
+    assert "itl" in {tag.get("value") for tag in tags(page, "option")}
+    assert "ITL, ms" in words(browser.get(picked(slow, fast, metric="itl")))
+
+
+def test_what_may_differ_can_be_ticked(forge):
+    one, two = run(forge, 100.0), run(forge, 120.0, version="0.25.0")
+    both = {"base": f"session={one.session}", "with": f"session={two.session}"}
+
+    page = signed_in().get("/compare?" + urlencode({**both, "about": ["ollama", "machine"]}, doseq=True))
+
+    ticked = [tag["value"] for tag in tags(page, "input") if tag.get("name") == "about" and "checked" in tag]
+    assert ticked == ["machine", "ollama"]
 
 
 def test_the_same_question_goes_to_the_api(forge):

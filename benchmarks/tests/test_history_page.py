@@ -124,9 +124,9 @@ def test_another_number_and_another_cell_can_be_chosen(forge):
     browser = signed_in()
 
     page = browser.get(address(forge))
-    prefill = next(link for link in links(page) if "metric=prefill_rate" in link)
 
-    assert "Prefill, pp512 , tok/s : higher is better." in words(browser.get("/history" + prefill))
+    assert {"prefill_rate", "itl", "tg128"} <= {tag.get("value") for tag in tags(page, "option")}
+    assert "Prefill, pp512 , tok/s : higher is better." in words(browser.get(address(forge, metric="prefill_rate")))
     assert "ITL, tg128 , ms : lower is better." in words(browser.get(address(forge, metric="itl")))
 
 
