@@ -44,7 +44,10 @@ def follow(browser: Any, start: str) -> dict[str, Any]:
         path = address.partition("#")[0]
         if path in seen or not path.startswith("/") or path.startswith(("/static/", "/api/", "/admin/")):
             continue
-        seen[path] = page = browser.get(path)
+        page = browser.get(path)
+        if page.status_code == 200 and not page["Content-Type"].startswith("text/html"):
+            continue  # a file, no page
+        seen[path] = page
         base = path.partition("?")[0]
         if page.status_code == 200:
             ahead += [base + link if link.startswith("?") else link for link in links(page)]
