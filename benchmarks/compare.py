@@ -13,10 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from agent.obt_agent.statistics import Summary, summarise
-from benchmarks import conditions, listing, measured, pairing, statistics
+from benchmarks import conditions, listing, pairing, statistics
 from benchmarks.conditions import Difference
 from benchmarks.documents import Result
-from benchmarks.listing import ResultFilters
+from benchmarks.listing import Page, ResultFilters
+from benchmarks.measured import Samples
 from benchmarks.pairing import HIGHER_IS_BETTER, Entry, Place
 from benchmarks.statistics import Change, RankTest, Verdict
 from obt_site.errors import Invalid
@@ -43,7 +44,8 @@ class Side:
 class Row:
     """One cell of one pair. What has no number is None, and `reasons` say why.
 
-    `varied`: the differences that the comparison is about. `compared`: BY_SESSIONS or BY_SAMPLES.
+    `varied`: the differences that the comparison is about; `stopping`: those that make it impossible. `compared`:
+    BY_SESSIONS or BY_SAMPLES.
     """
 
     place: Place
@@ -53,6 +55,7 @@ class Row:
     verdict: Verdict
     reasons: Sequence[str] = ()
     varied: Sequence[Difference] = ()
+    stopping: Sequence[Difference] = ()
     compared: str | None = None
     change: Change | None = None
     test: RankTest | None = None
@@ -61,38 +64,99 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The rows by pair and cell. `more`: which side had more results than MOST_RESULTS."""
+    """The rows by pair and cell. `more`: which side had more results than MOST_RESULTS. `base` and `other`: all that
+    were looked at, newest first."""
 
     about: Sequence[str]
     rows: Sequence[Row]
+    base: Sequence[Result]
+    other: Sequence[Result]
     base_has_more: bool
     other_has_more: bool
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A row whose two sides may be compared, with the entries of one condition on each."""
+
+    row: Row
+    ours: Sequence[Entry]
+    theirs: Sequence[Entry]
+    matched: tuple[int, int]
+    by_sessions: bool
 
 
 def compare(
     base: ResultFilters, other: ResultFilters, about: Iterable[str] | None = None, metric: str | None = None
 ) -> Comparison:
-    """`other` against `base`. `about`: conditions.GROUPS that may differ, None what the filters name differently;
-    `metric`: one of HIGHER_IS_BETTER, None each cell's headline. Raises Invalid for more than MOST_ROWS cells."""
-    groups = pairing.told_apart(base, other) if about is None else frozenset(about)
-    first, second = (listing.results(filters, None, MOST_RESULTS) for filters in (base, other))
-    ours = pairing.entries(first.items, groups, metric, base.cell)
-    theirs = pairing.entries(second.items, groups, metric, other.cell)
-    places = {**ours, **theirs}
-    if len(places) > MOST_ROWS:
-        raise Invalid(
-            f"These are {len(places)} cells; at most {MOST_ROWS} are compared at a time. Add cell= or model=."
+    """`other` against `base`. `about`: conditions.GROUPS that may differ, None what the filters name differently (of
+    results named by id: what they differ in); `metric`: one of HIGHER_IS_BETTER, None each cell's headline. Raises
+    Invalid for more than MOST_ROWS cells."""
+    return against(base, [other], about, metric)[0]
+
+
+def against(
+    base: ResultFilters, others: Sequence[ResultFilters], about: Iterable[str] | None = None, metric: str | None = None
+) -> list[Comparison]:
+    """The same of several sets against one. The raw samples are read at once; every p is corrected for all tests."""
+    asked = None if about is None else frozenset(about)
+    first, *following = _read([base, *others])
+    groups = [_groups(base, one, first, page, asked) for one, page in zip(others, following, strict=True)]
+    tables = [
+        _prepared(first.items, page.items, about_what, metric, (base.cell, one.cell))
+        for one, page, about_what in zip(others, following, groups, strict=True)
+    ]
+    if (cells := sum(map(len, tables))) > MOST_ROWS:
+        raise Invalid(f"These are {cells} cells; at most {MOST_ROWS} are compared at a time. Add cell= or model=.")
+    judged = _judged(_tested([row for table in tables for row in table]))
+    return [
+        Comparison(
+            about=[group for group in conditions.GROUPS if group in about_what],
+            rows=[judged.pop(0) for _ in table],
+            base=first.items,
+            other=page.items,
+            base_has_more=first.next is not None,
+            other_has_more=page.next is not None,
         )
-    rows = [_row(place, ours.get(place, []), theirs.get(place, []), groups) for place in places]
-    return Comparison(
-        about=[group for group in conditions.GROUPS if group in groups],
-        rows=_judged(rows),
-        base_has_more=first.next is not None,
-        other_has_more=second.next is not None,
-    )
+        for table, page, about_what in zip(tables, following, groups, strict=True)
+    ]
 
 
-def _row(place: Place, base: Sequence[Entry], other: Sequence[Entry], about: frozenset[str]) -> Row:
+def _read(sides: Sequence[ResultFilters]) -> list[Page[Result]]:
+    """The newest results of each side; those that are only named by their ids in one query."""
+    if not all(side.ids is not None and side == ResultFilters(ids=side.ids) for side in sides):
+        return [listing.results(side, None, MOST_RESULTS) for side in sides]
+    every = listing.results(ResultFilters(ids=tuple(each for side in sides for each in side.ids or ())), None, 10**6)
+    whole = [[one for one in every.items if one.id in (side.ids or ())] for side in sides]
+    return [
+        Page(one[:MOST_RESULTS], one[MOST_RESULTS - 1].number if len(one) > MOST_RESULTS else None) for one in whole
+    ]
+
+
+def _groups(
+    base: ResultFilters, other: ResultFilters, first: Page[Result], second: Page[Result], asked: frozenset[str] | None
+) -> frozenset[str]:
+    if asked is not None:
+        return asked
+    if base.ids is not None and other.ids is not None:
+        return pairing.apart(first.items, second.items)
+    return pairing.told_apart(base, other)
+
+
+def _prepared(
+    base: Sequence[Result],
+    other: Sequence[Result],
+    about: frozenset[str],
+    metric: str | None,
+    only: tuple[str | None, str | None],
+) -> list[Row | _Pair]:
+    ours = pairing.entries(base, about, metric, only[0])
+    theirs = pairing.entries(other, about, metric, only[1])
+    return [_paired(place, ours.get(place, []), theirs.get(place, []), about) for place in {**ours, **theirs}]
+
+
+def _paired(place: Place, base: Sequence[Entry], other: Sequence[Entry], about: frozenset[str]) -> Row | _Pair:
+    """What can be compared, or the row that says why not."""
     unit = str([*base, *other][0].cell["metrics"][place.metric]["unit"])
     by_medians = Row(place, unit, _medians(base, place), _medians(other, place), Verdict.NOT_COMPARABLE)
     wrong = [*pairing.obstacles("base", base, place, about), *pairing.obstacles("with", other, place, about)]
@@ -100,24 +164,35 @@ def _row(place: Place, base: Sequence[Entry], other: Sequence[Entry], about: fro
         return replace(by_medians, reasons=wrong)
     ours, theirs, differing = pairing.partners(base, other, about)
     stopping = pairing.forbidden(differing, about)
-    row = replace(by_medians, varied=[one for one in differing if one not in stopping])
+    row = replace(by_medians, varied=[one for one in differing if one not in stopping], stopping=stopping)
     if stopping:
         return replace(row, reasons=[one.sentence for one in stopping])
     by_sessions = "machine" in about or statistics.enough(len(ours), len(theirs))
-    read = _medians if by_sessions else _samples
-    sides = (_without(read(ours, place), len(base)), _without(read(theirs, place), len(other)))
-    return _tested(row, sides, by_sessions)
+    return _Pair(row, ours, theirs, (len(base), len(other)), by_sessions)
 
 
-def _tested(row: Row, sides: tuple[Side, Side], by_sessions: bool) -> Row:
-    """The row with its values, change and p; `_judged` gives the verdict."""
-    compared = BY_SESSIONS if by_sessions else BY_SAMPLES
-    row = replace(row, base=sides[0], other=sides[1], compared=compared, verdict=Verdict.TOO_FEW)
-    base, other = sides[0].values, sides[1].values
+def _tested(pairs: Sequence[Row | _Pair]) -> list[Row]:
+    """The rows with their values, change and p; `_judged` gives the verdict."""
+    by_samples = [pair for pair in pairs if isinstance(pair, _Pair) and not pair.by_sessions]
+    newest = [side[0] for pair in by_samples for side in (pair.ours, pair.theirs)]
+    samples = Samples((entry.result, entry.cell["cell"]) for entry in newest)
+    return [pair if isinstance(pair, Row) else _measured(pair, samples) for pair in pairs]
+
+
+def _measured(pair: _Pair, samples: Samples) -> Row:
+    def side(entries: Sequence[Entry], matched: int) -> Side:
+        read = _medians(entries, pair.row.place) if pair.by_sessions else _newest(entries, pair.row.place, samples)
+        assert read is not None
+        return replace(read, left_out=matched - len(read.used))
+
+    ours, theirs = side(pair.ours, pair.matched[0]), side(pair.theirs, pair.matched[1])
+    compared = BY_SESSIONS if pair.by_sessions else BY_SAMPLES
+    row = replace(pair.row, base=ours, other=theirs, compared=compared, verdict=Verdict.TOO_FEW)
+    base, other = ours.values, theirs.values
     if base and other:
         row = replace(row, change=statistics.change(base, other))
     if not statistics.enough(len(base), len(other)):
-        return replace(row, reasons=[_too_few(len(base), len(other), by_sessions)])
+        return replace(row, reasons=[_too_few(len(base), len(other), pair.by_sessions)])
     return replace(row, test=statistics.mann_whitney(base, other))
 
 
@@ -140,14 +215,9 @@ def _medians(entries: Sequence[Entry], place: Place) -> Side | None:
     return Side([entry.result for entry in entries], 0, [entry.median(place.metric) for entry in entries])
 
 
-def _samples(entries: Sequence[Entry], place: Place) -> Side | None:
+def _newest(entries: Sequence[Entry], place: Place, samples: Samples) -> Side:
     newest = entries[0].result
-    return Side([newest], 0, measured.values(newest, place.cell, place.metric))
-
-
-def _without(side: Side | None, matched: int) -> Side:
-    assert side is not None
-    return replace(side, left_out=matched - len(side.used))
+    return Side([newest], 0, samples.values(newest, place.cell, place.metric))
 
 
 def _too_few(base: int, other: int, by_sessions: bool) -> str:

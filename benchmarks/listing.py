@@ -43,7 +43,7 @@ class ResultFilters:
 
     `simulated` None: real results only, as soon as one exists (but all of a `session` that was asked for by its id).
     `outcome` None: whatever the outcome, if anything was measured (at least one cell). `client` and `session` are ids;
-    `since` is included, `until` is not.
+    `since` is included, `until` is not. `ids`: only these results, simulated or not.
     """
 
     client: str | None = None
@@ -59,18 +59,31 @@ class ResultFilters:
     session: str | None = None
     simulated: Simulated | None = None
     outcome: Outcome | None = None
+    ollama_version: str | None = None
+    ids: tuple[str, ...] | None = None
 
 
 INDEXED = ("session", "model", "digest", "client", "family", "quantization", "simulated")  # the most telling one first
-COMPARED = ("session", "model", "digest", "client", "family", "quantization", "simulated", "suite", "valid", "outcome")
+COMPARED = (*INDEXED, "suite", "valid", "outcome", "ollama_version")
 
 
 def results(filters: ResultFilters, before: int | None, limit: int) -> Page[Result]:
     """At most `limit` results numbered below `before` (None: the newest)."""
     wanted = _wanted(filters)
+    if filters.ids is not None:
+        return _named(filters, wanted, before, limit)
     indexed = next((name for name in INDEXED if name in wanted), None)
     equal = {indexed: wanted[indexed]} if indexed else {}
     return _page(Result, "results", equal, lambda found: _passes(found, filters, wanted), before, limit, filters.since)
+
+
+def _named(filters: ResultFilters, wanted: Mapping[str, Any], before: int | None, limit: int) -> Page[Result]:
+    """The same of results that are named by their ids; those that are gone are left out."""
+    found = Result._get_collection().find({"_id": {"$in": list(filters.ids or ())}})
+    kept = [one for one in found if _passes(one, filters, wanted) and (before is None or one["number"] < before)]
+    kept.sort(key=lambda one: -one["number"])
+    items = [Result._from_son(one) for one in kept[:limit]]
+    return Page(items, items[-1].number if len(kept) > limit else None)
 
 
 def sessions(before: int | None, limit: int, keep: Callable[[Found], bool] = lambda found: True) -> Page[Session]:
@@ -100,7 +113,8 @@ def _wanted(filters: ResultFilters) -> dict[str, Any]:
 def _simulated(filters: ResultFilters) -> Simulated:
     if filters.simulated is not None:
         return filters.simulated
-    return "false" if filters.session is None and real_exists() else "any"
+    is_named = filters.session is not None or filters.ids is not None
+    return "false" if not is_named and real_exists() else "any"
 
 
 def _passes(found: Found, filters: ResultFilters, wanted: Mapping[str, Any]) -> bool:

@@ -67,11 +67,24 @@ class Entry:
 
 
 def told_apart(base: ResultFilters, other: ResultFilters) -> frozenset[str]:
-    """What two filters name differently, as groups of conditions: machine, model, or nothing."""
+    """What two filters name differently, as groups of conditions: machine, model, Ollama, or nothing."""
     found = {"machine"} if base.client != other.client else set()
+    if base.ollama_version != other.ollama_version:
+        found.add("ollama")
     if any(getattr(base, name) != getattr(other, name) for name in NAMES_THE_MODEL):
         found.add("model")
     return frozenset(found)
+
+
+def apart(base: Sequence[Result], other: Sequence[Result]) -> frozenset[str]:
+    """What a comparison of two sets of results is about that someone picked one by one: whatever their newest differ
+    in, and machine or model where no two are the same."""
+    if not base or not other:
+        return frozenset()
+    named = (("machine", "client"), ("model", "model"))
+    found = {group for group, name in named if not {one[name] for one in base} & {one[name] for one in other}}
+    differing = conditions.differences(base[0].conditions or {}, other[0].conditions or {})
+    return frozenset(found | {one.group for one in differing if one.group in conditions.GROUPS})
 
 
 def entries(

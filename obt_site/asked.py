@@ -100,6 +100,10 @@ class Asked:
         for value in self._kept.pop(name, [])[:1]:
             self._ignored.append(f"“{name}”: “{_brief(value)}” {why}.")
 
+    def leave_out(self, sentence: str) -> None:
+        """Say that something of the query was left out which only the page understands."""
+        self._ignored.append(sentence)
+
     def url(self, **changes: str | Iterable[str] | None) -> str:
         """An address with what was understood and these changes; None takes a name away."""
         kept = {**self._kept}

@@ -12,11 +12,12 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from obt_site.charts import LaneBlock, Panel, Phase, SamplePoint
+from obt_site.charts import HistoryMark, HistoryPoint, LaneBlock, Panel, Phase, SamplePoint
 from obt_site.charts.figures import GLYPHS
 from obt_site.states import STATES
 
 MINUTE_S = 60.0
+DAY_S = 86400.0
 RUN_S = 552.0
 START = datetime(2025, 11, 22, 13, 37, tzinfo=UTC)
 SPRITE = Path(__file__).resolve().parents[1] / "static" / "icons.svg"
@@ -101,6 +102,33 @@ def _matrix() -> list[dict[str, Any]]:
     return [{"model": model, "quant": "Q4_K_M", "size": size, "cells": cells} for model, size, cells in rows]
 
 
+def _changes() -> list[dict[str, Any]]:
+    same, better = [-0.006, 0.0, 0.004], [0.055, 0.065, 0.071]
+    return [
+        {"word": "Faster", "glyph": "up", "tone": "good", "change": 0.065, "low": 0.052, "high": 0.076, "b": better},
+        {
+            "word": "Slower",
+            "glyph": "down",
+            "tone": "bad",
+            "change": 0.11,
+            "low": 0.074,
+            "high": 0.152,
+            "b": [0.1, 0.12],
+        },
+        {"word": "No detectable difference", "glyph": "same", "change": -0.004, "low": -0.02, "high": 0.013, "b": same},
+        {"word": "Too few to tell", "glyph": "dashed", "change": 0.16, "b": [0.16]},
+        {"word": "Not comparable", "glyph": "never"},
+    ]
+
+
+def _history() -> list[HistoryPoint]:
+    values = [119.2, 119.9, None, 119.6, 127.1, 127.8, 127.4]
+    return [
+        HistoryPoint(at * DAY_S, value, value and value - 0.8, value and value + 0.9, 6, label=f"result {at}")
+        for at, value in enumerate(values)
+    ]
+
+
 def sample_context() -> dict[str, Any]:
     """Everything the style guide draws."""
     now = datetime.now(UTC)
@@ -134,6 +162,10 @@ def sample_context() -> dict[str, Any]:
             {"name": "pi5", "hw": "Cortex-A76", "value": 5.31, "low": 5.26, "high": 5.35, "n": 6, "series": 7},
         ],
         "highest": 128.3,
+        "changes": _changes(),
+        "zone": 0.03,
+        "history": _history(),
+        "marks": [HistoryMark(3.5 * DAY_S, 1, "Ollama 0.33.1", "Ollama: 0.30.2, then 0.33.1")],
         "matrix": _matrix(),
         "digest": "sha256:46e0c10c039e019119339687c3c1757cc81b9da49709a3b3924863ba87ca666e",
         "hostile": "<b>name</b> \u202edesrever\u202c " + "very-long-" * 12,

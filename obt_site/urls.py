@@ -8,7 +8,7 @@ from agents import api as agent_api
 from agents import views as fleet
 from benchmarks import consumers
 from benchmarks.api import api
-from benchmarks.views import models, results, sessions
+from benchmarks.views import compare, history, models, results, sessions
 from obt_site import assets, health, styleguide
 from obt_site.accounts import views as accounts
 
@@ -44,7 +44,12 @@ benchmark_urls = [
     path("sessions/<str:session_id>/retry", sessions.retry, name="session_retry"),
     path("jobs/<str:job_id>/cancel", sessions.cancel_job, name="job_cancel"),
     path("jobs/<str:job_id>/retry", sessions.retry_job, name="job_retry"),
+    path("compare", compare.compare, name="compare"),
+    path("history", history.history, name="history"),
     path("results", results.results, name="results"),
+    path("results/<str:result_id>.md", results.result_markdown, name="result_markdown"),
+    path("results/<str:result_id>/samples.csv", results.result_samples, name="result_samples"),
+    path("results/<str:result_id>/telemetry.json", results.result_telemetry, name="result_telemetry"),
     path("results/<str:result_id>", results.result, name="result"),
 ]
 agent_urls = [

@@ -48,7 +48,8 @@ class CompareQuery(Query):
         None,
         description=(
             f"which conditions may differ: some of {', '.join(conditions.GROUPS)}, with commas between;"
-            " left out: what the filters name differently (machine, model)"
+            " left out: what the filters name differently (machine, model, ollama); of results that are named by id,"
+            " whatever differs"
         ),
     )
     metric: Annotated[Line, AfterValidator(_known_metric)] | None = Field(
@@ -128,14 +129,14 @@ class ComparisonShape(Shape):
 
 def both(texts: dict[str, str]) -> list[ResultFilters]:
     """The filters as they stand in `base` and `with`; raises Invalid with an error per field, named `base.client`."""
-    read = [_read(name, text) for name, text in texts.items()]
+    read = [read_filter(name, text) for name, text in texts.items()]
     wrong = [problem for _, found in read for problem in found]
     if wrong:
         raise problems.invalid(wrong)
     return [filters for filters, _ in read]
 
 
-def _read(name: str, text: str) -> tuple[ResultFilters, list[dict[str, Any]]]:
+def read_filter(name: str, text: str) -> tuple[ResultFilters, list[dict[str, Any]]]:
     """A filter, and what is wrong with it as pydantic says such things."""
     nothing = ResultFilters()
     try:

@@ -1,11 +1,11 @@
 """Results over the user API: the lists, one result, its raw samples, its telemetry."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
 from ninja import Query as FromQuery
 from ninja import Router
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from agent.obt_agent import contract, wire
 from agent.obt_agent.contract import Telemetry
@@ -14,13 +14,14 @@ from benchmarks import listing, measured, results, statistics
 from benchmarks.api import cursors, samples
 from benchmarks.api.callers import open_to
 from benchmarks.api.jobs import ErrorShape
-from benchmarks.api.shapes import Id, ModelName, Moment, PageQuery, Shape, Time, Word, flag_sentences
+from benchmarks.api.shapes import Id, Line, ModelName, Moment, PageQuery, Shape, Time, Word, flag_sentences
 from benchmarks.documents import Result
 from benchmarks.listing import Outcome, ResultFilters, Simulated
 from obt_site.access import Role
 
 router = Router(tags=["results"])
 Truth = Literal["true", "false"]
+IDS_LENGTH = 2000  # characters, about 70 ids
 
 
 class ResultQuery(PageQuery):
@@ -41,6 +42,10 @@ class ResultQuery(PageQuery):
         None, description="any, or only those of (or not of) the simulator; left out: real ones as soon as one exists"
     )
     outcome: Outcome | None = Field(None, description="left out: every outcome that measured at least one cell")
+    ollama_version: Word | None = None
+    result: Annotated[Line, StringConstraints(min_length=1, max_length=IDS_LENGTH)] | None = Field(
+        None, description="only these, by their ids with commas between"
+    )
     sort: Literal["-created_at"] = Field("-created_at", description="newest first is the only order")
 
 
@@ -218,8 +223,9 @@ def _drift(one: statistics.Drift | None) -> DriftShape | None:
 
 def filters(query: ResultQuery) -> ResultFilters:
     """The query as the filters that pages and API share."""
-    plain = query.model_dump(exclude={"limit", "cursor", "sort", "valid"})
-    return ResultFilters(**plain, valid=None if query.valid is None else query.valid == "true")
+    plain = query.model_dump(exclude={"limit", "cursor", "sort", "valid", "result"})
+    ids = None if query.result is None else tuple(query.result.split(","))
+    return ResultFilters(**plain, ids=ids, valid=None if query.valid is None else query.valid == "true")
 
 
 @router.get("/results", **open_to(Role.VIEWER, ResultPage))

@@ -3,20 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.urls import reverse
 
 from agent.obt_agent import contract, wire
-from benchmarks import results
+from benchmarks import results, shelf
 from benchmarks.documents import Result, TelemetrySeries
 from benchmarks.headline import REFERENCE_CELL, best_cell
-from benchmarks.presenters import cells, figures, samples, stored, telemetry, trust
+from benchmarks.presenters import cells, figures, history, samples, stored, telemetry, trust
 from benchmarks.presenters import environment as facts
 from benchmarks.presenters.cells import CellView
+from benchmarks.presenters.compare_sides import of_result
 from benchmarks.presenters.figures import PREFERRED, Figure
 from benchmarks.presenters.samples import Judged, SampleLine
-from benchmarks.presenters.telemetry import Readings
+from benchmarks.presenters.telemetry import Readings, Spread, spread
 from benchmarks.presenters.trust import Check
 from obt_site.charts import Phase, SamplePoint
 
@@ -62,6 +64,7 @@ class ResultView:
     left_out: int
     counted: int
     measured: int
+    before: str | None
 
     @property
     def left_out_words(self) -> str:
@@ -74,6 +77,18 @@ class ResultView:
         query["pick"] = f"{self.result.client}:{self.result.model}"
         query.setlist("cells", [cell["cell"] for cell in self.result.cells])
         return f"{reverse('session_new')}?{query.urlencode()}"
+
+    @property
+    def compare_url(self) -> str:
+        """This result against the one before it, or against what is then chosen."""
+        sides = {"with": of_result(self.result.id)}
+        if self.before is not None:
+            sides = {"base": of_result(self.before), **sides}
+        return f"{reverse('compare')}?{urlencode(sides)}"
+
+    @property
+    def history_url(self) -> str:
+        return history.url(self.result.model, self.result.client)
 
     @property
     def formulas(self) -> list[tuple[str, str]]:
@@ -93,6 +108,15 @@ class ResultView:
     @property
     def conditions(self) -> list[tuple[str, str]]:
         return cells.condition_facts(self.result.conditions or {})
+
+    @property
+    def chosen_better(self) -> str:
+        higher = self.chosen is not None and self.chosen.metric in figures.HIGHER_IS_BETTER
+        return "higher is better" if higher else "lower is better"
+
+    @property
+    def readings(self) -> list[Spread]:
+        return [spread(panel) for panel in self.telemetry.panels]
 
     @property
     def chosen_cell(self) -> CellView | None:
@@ -134,7 +158,28 @@ def result_view(result: Result, wanted_cell: str | None) -> ResultView:
         left_out=figures.left_out(result.cells),
         counted=sum(cell["n"] for cell in result.cells),
         measured=sum(cell["n"] + cell["left_out"] for cell in result.cells),
+        before=_before(result),
     )
+
+
+def _before(result: Result) -> str | None:
+    """The id of the last result of this model on this machine before this one."""
+    same = (str(result.client), result.model, bool(result.simulated))
+    return next(
+        (
+            one.id
+            for one in shelf.results()
+            if one.number < result.number and (one.client, one.model, one.simulated) == same and one.cells
+        ),
+        None,
+    )
+
+
+def judged_of(result: Result) -> list[Judged]:
+    """Every cell of the result with its samples judged anew."""
+    content = stored.hardware_of([result.hardware_config]).get(result.hardware_config or "")
+    environment = _environment(result, content)
+    return [samples.judge(block, environment) for block in results.samples_of(result)]
 
 
 def _environment(result: Result, content: Mapping[str, Any] | None) -> contract.RunEnvironment | None:

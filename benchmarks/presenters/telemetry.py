@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from agent.obt_agent.probes.nvidia import EVENT_REASONS
@@ -71,6 +72,26 @@ class Readings:
     length_s: float | None = None
     note: str = ""
     elsewhere: bool = False
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What a panel's readings come to; `gaps` is how many are missing."""
+
+    name: str
+    unit: str
+    least: float | None
+    middle: float | None
+    most: float | None
+    n: int
+    gaps: int
+
+
+def spread(panel: Panel) -> Spread:
+    """The panel as one line of a table."""
+    values = [value for _, value in panel.points if value is not None]
+    least, middle, most = (min(values), median(values), max(values)) if values else (None, None, None)
+    return Spread(panel.name, panel.unit, least, middle, most, len(values), len(panel.points) - len(values))
 
 
 def readings(recorded: Recorded, content: Mapping[str, Any] | None = None) -> Readings:

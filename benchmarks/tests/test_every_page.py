@@ -44,7 +44,10 @@ def follow(browser: Any, start: str) -> dict[str, Any]:
         path = address.partition("#")[0]
         if path in seen or not path.startswith("/") or path.startswith(("/static/", "/api/", "/admin/")):
             continue
-        seen[path] = page = browser.get(path)
+        page = browser.get(path)
+        if page.status_code == 200 and not page["Content-Type"].startswith("text/html"):
+            continue  # a file, no page
+        seen[path] = page
         base = path.partition("?")[0]
         if page.status_code == 200:
             ahead += [base + link if link.startswith("?") else link for link in links(page)]
@@ -152,7 +155,10 @@ def test_a_page_asks_as_often_for_many_things_as_for_few(database, counting):
 def addresses(machine: Any, result: Any) -> list[str]:
     session = f"/sessions/{result.session}"
     lists = ["/fleet", "/models", "/sessions", "/sessions/new", "/results"]
-    return [*lists, f"/machines/{machine.id}", session, f"{session}/live", f"/results/{result.id}"]
+    over_time = [f"/history?model={result.model}&client={result.client}", f"/compare?with=result%3D{result.id}"]
+    pair = f"/compare?base=client%3D{result.client}&with=model%3D{result.model}"
+    one = f"/results/{result.id}"
+    return [*lists, *over_time, pair, f"/machines/{machine.id}", session, f"{session}/live", one]
 
 
 def asked(browser: Any, address: str, counting: Counting) -> int:

@@ -6,13 +6,17 @@ dotted, hatched, or a sentence, never zero.
 """
 
 from obt_site.charts.bars import bar_axis, bar_grid, bar_missing, result_bar
+from obt_site.charts.changes import change_axis, change_grid, change_missing, change_row, change_scale
 from obt_site.charts.empty import empty_picture, hatch
 from obt_site.charts.figures import glyph, meter, own_scale, progress_bar, sample_dots, share_bar, sparkline, whisker
+from obt_site.charts.history import HistoryMark, HistoryPoint, history_chart
 from obt_site.charts.lanes import LaneBlock, lane_blocks, time_axis
 from obt_site.charts.samples import SamplePoint, samples_chart
 from obt_site.charts.telemetry import Panel, Phase, telemetry_panels
 
 __all__ = [
+    "HistoryMark",
+    "HistoryPoint",
     "LaneBlock",
     "Panel",
     "Phase",
@@ -20,9 +24,15 @@ __all__ = [
     "bar_axis",
     "bar_grid",
     "bar_missing",
+    "change_axis",
+    "change_grid",
+    "change_missing",
+    "change_row",
+    "change_scale",
     "empty_picture",
     "glyph",
     "hatch",
+    "history_chart",
     "lane_blocks",
     "meter",
     "own_scale",

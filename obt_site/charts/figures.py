@@ -40,6 +40,10 @@ GLYPHS: dict[str, tuple[str, dict[str, str]]] = {
         {"cx": "5", "cy": "5", "r": "3.8", **_LINE, "stroke-width": "1.2", "stroke-dasharray": "1.7 1.3"},
     ),
     "check": ("path", {"d": "m1.4 5.4 2.4 2.5 4.9-5.6", **_LINE, "stroke-width": "1.7"}),
+    "up": ("path", {"d": "M5 1.2 9 8.4H1Z", **_FILL}),
+    "down": ("path", {"d": "M5 8.8 9 1.6H1Z", **_FILL}),
+    "same": ("path", {"d": "M1.2 3.4h7.6M1.2 6.8h7.6", **_LINE, "stroke-width": "1.6"}),
+    "never": ("path", {"d": "M5 1a4 4 0 1 0 0 8 4 4 0 0 0 0-8ZM2 8.4 8 1.6", **_LINE, "stroke-width": "1.2"}),
     "pause": ("path", {"d": "M3 1.5v7M7 1.5v7", **_LINE, "stroke-width": "1.8"}),
     "info": ("path", {"d": "M5 4.4v4.4M5 1.6v.2", **_LINE, "stroke-width": "1.8", "stroke-linecap": "round"}),
 }

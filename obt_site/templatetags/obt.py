@@ -24,8 +24,9 @@ register = template.Library()
 NO_REASON = "not measured"
 
 STYLESHEETS = (
-    "tokens", "base", "topbar", "page", "buttons", "fields", "state", "table", "figures", "chart", "notice",
-    "headline", "tabs", "matrix", "lanes", "fleet", "results", "result", "report", "plan", "overlay", "auth",
+    "tokens", "base", "topbar", "page", "buttons", "fields", "state", "table", "figures", "chart", "chart-tools",
+    "notice", "headline", "tabs", "matrix", "lanes", "fleet", "results", "result", "report", "plan", "overlay", "auth",
+    "compare", "history", "telemetry",
 )  # fmt: skip
 """Every stylesheet, in the order of the cascade: one file per component."""
 
@@ -264,7 +265,7 @@ def badge(word: str, tone: str = "", title: str = "") -> SafeString:
 for _name in (
     "glyph", "meter", "share_bar", "sparkline", "whisker", "sample_dots", "progress_bar", "bar_axis", "bar_grid",
     "bar_missing", "result_bar", "hatch", "empty_picture", "samples_chart", "telemetry_panels",
-    "lane_blocks", "time_axis",
+    "lane_blocks", "time_axis", "change_axis", "change_grid", "change_missing", "change_row", "history_chart",
 ):  # fmt: skip
     _picture: Callable[..., Any] = getattr(charts, _name)
     register.simple_tag(_picture, name=_name)
