@@ -107,6 +107,24 @@ def _act(request: HttpRequest, session_id: str, act: Callable[[], Any], done: st
 
 @require_POST
 @requires(Role.OPERATOR)
+def pause(request: HttpRequest, session_id: str) -> HttpResponse:
+    """Hold back what has not started."""
+    found = verbs.find(session_id)
+    person = request.user.get_username()
+    done = f"Session #{found.number} is paused. What runs ends normally."
+    return _act(request, session_id, lambda: verbs.pause(found, person), done)
+
+
+@require_POST
+@requires(Role.OPERATOR)
+def resume(request: HttpRequest, session_id: str) -> HttpResponse:
+    """Let what was held back go on."""
+    found = verbs.find(session_id)
+    return _act(request, session_id, lambda: verbs.resume(found), f"Session #{found.number} goes on.")
+
+
+@require_POST
+@requires(Role.OPERATOR)
 def cancel(request: HttpRequest, session_id: str) -> HttpResponse:
     """Cancel everything of the session that has not ended."""
     found = verbs.find(session_id)
