@@ -8,8 +8,9 @@ from agents import api as agent_api
 from agents import views as fleet
 from benchmarks import consumers
 from benchmarks.api import api
-from benchmarks.views import models, results, sessions
-from obt_site import health, styleguide
+from benchmarks.views import models, palette, queue, results, sessions
+from obt_site import about, health, styleguide
+from obt_site.accounts import settings_page
 from obt_site.accounts import views as accounts
 
 handler400 = "obt_site.errors.bad_request"
@@ -34,6 +35,8 @@ fleet_urls = [
     path("agent.pyz", fleet.agent_file, name="agent_file"),
 ]
 benchmark_urls = [
+    path("palette", palette.palette, name="palette"),
+    path("queue", queue.queue, name="queue"),
     path("models", models.models, name="models"),
     path("sessions", sessions.sessions, name="sessions"),
     path("sessions/new", sessions.new, name="session_new"),
@@ -63,6 +66,8 @@ urlpatterns = [
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
     path("styleguide", styleguide.styleguide, name="styleguide"),
+    path("about", about.about, name="about"),
+    path("settings", settings_page.settings_page, name="settings"),
     path("admin/", admin.site.urls),
 ]
 websocket_urlpatterns = [

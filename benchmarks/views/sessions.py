@@ -17,8 +17,9 @@ from benchmarks.presenters.live_pages import render_session, rights, session_tit
 from benchmarks.presenters.planning import BUDGET_WORDS, plan
 from benchmarks.presenters.session import session_view
 from benchmarks.presenters.session_form import Form
-from benchmarks.presenters.session_list import SHOW_WORDS, session_list
+from benchmarks.presenters.session_list import session_list
 from obt_site.access import Role, requires
+from obt_site.asked import Asked
 from obt_site.errors import Conflict, FieldError, Invalid
 
 LONGEST_ADDRESS = 6000  # characters; a longer selection stays in the form instead of the address
@@ -27,9 +28,10 @@ LONGEST_ADDRESS = 6000  # characters; a longer selection stays in the form inste
 @require_safe
 @requires(Role.VIEWER)
 def sessions(request: HttpRequest) -> HttpResponse:
-    """All sessions, newest first."""
-    shown = session_list(request.GET.get("show", ""), request.GET.get("before", ""), settings.PAGE_ITEMS)
-    return render(request, "benchmarks/sessions.html", {"place": "sessions", "list": shown, "shows": SHOW_WORDS})
+    """All sessions, newest first, or those the address asks for."""
+    query = Asked(request.GET)
+    shown = session_list(query, settings.PAGE_ITEMS)
+    return render(request, "benchmarks/sessions.html", {"place": "sessions", "list": shown, "query": query})
 
 
 # -- a new one -------------------------------------------------------------------------------------------------------
@@ -95,14 +97,14 @@ def session_live(request: HttpRequest, session_id: str) -> HttpResponse:
 
 
 def _act(request: HttpRequest, session_id: str, act: Callable[[], Any], done: str) -> HttpResponse:
-    """Do it, say so, and go back to the session; a Conflict is said too and changes nothing."""
+    """Do it, say so, and go back to the session or the queue; a Conflict is said too and changes nothing."""
     try:
         act()
     except Conflict as refusal:
         messages.warning(request, refusal.detail)
     else:
         messages.success(request, done)
-    return redirect("session", session_id=session_id)
+    return redirect("queue") if request.POST.get("back") == "queue" else redirect("session", session_id=session_id)
 
 
 @require_POST
