@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from agent import obt_agent
 from agent.obt_agent import contract
-from obt_site import env
+from obt_site import env, mongo
 from obt_site.access import Role, requires
 from obt_site.management.commands.vendor import read_pins
 
@@ -75,7 +75,7 @@ def about(request: HttpRequest) -> HttpResponse:
         "protocol": contract.PROTOCOL,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
-        "embedded": not settings.MONGODB_URI,
+        "embedded": mongo.uri() == mongo.embedded_uri(settings.DATA_DIR),
         "packages": packages(),
         "vendored": vendored(),
         "fonts": FONTS,

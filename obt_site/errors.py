@@ -129,7 +129,7 @@ TRY_AGAIN = (429, 500, 503)
 NEXT_STEPS = {
     400: "Check the address, or go back and try it from the page.",
     403: "An administrator can give you another role. Who you are is in the menu at the top right.",
-    404: "It may have been removed, or the address may be cut. Look for it by its name.",
+    404: "Part of the address may be missing. Look for what you wanted by its name.",
     409: "Go back and reload the page to see how things are now.",
     413: "Send less at once.",
     429: "Wait a moment, then try again.",

@@ -63,6 +63,7 @@ class Lane:
     failures: Sequence[str]
     retry_at: datetime | None
     waiting_because: str | None
+    waiting_since: datetime | None
 
     @property
     def counts(self) -> str:
@@ -192,6 +193,7 @@ def _lane(
         failures=[_failure(job) for job in jobs if job["state"] in (State.FAILED, State.TIMED_OUT)],
         retry_at=min(retries, default=None),
         waiting_because=None if is_over or running is not None else _waiting_because(paused, verdict),
+        waiting_since=None if paused or verdict is None or not verdict.reason else verdict.since,
     )
 
 

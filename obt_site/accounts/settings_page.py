@@ -29,6 +29,7 @@ ROLE_WORDS = {
 }
 SECRET = ("OBT_SECRET_KEY", "OBT_ADMIN_PASSWORD", "OBT_ADMIN_USERNAME")
 ADDRESSES = ("OBT_MONGODB_URI", "OBT_REDIS_URL", "DATABASE_URL", "OBT_OLLAMA_URL")  # they can hold a password
+NOT_SET = "not set"
 LIMITS = (
     ("SESSION_JOBS_MAXIMUM", "jobs in one session"),
     ("LATE_AFTER", "without a report a machine is late"),
@@ -64,19 +65,19 @@ def _told(variable: env.Variable) -> Told:
     attribute = variable.name.removeprefix("OBT_").lower()
     value = getattr(settings.ENVIRONMENT, attribute)
     shown = _shown(variable.name, value)
-    default = variable.default.lower() in (str(value or "").lower(), shown.lower()) if value else not variable.default
-    return Told(variable.name, shown, default, variable.description)
+    default = env.ROOT / variable.default if variable.kind == "folder" else variable.default or NOT_SET
+    return Told(variable.name, shown, str(default).lower() == shown.lower(), variable.description)
 
 
 def _shown(name: str, value: Any) -> str:
     if value in (None, "", ()):
-        return "not set"
+        return NOT_SET
     if name in SECRET:
         return "set, not shown"
     if name in ADDRESSES:
         parts = urlsplit(str(value))
         host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
-        return f"{parts.scheme}://{host}{parts.path}"
+        return f"{parts.scheme}://{host}{parts.path}"  # without who signs in there, and without options
     if isinstance(value, tuple):
         return ", ".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
