@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
 from obt_site.came_from import came_from
 
@@ -155,7 +156,8 @@ def _page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     except Exception:
         if status is not HTTPStatus.INTERNAL_SERVER_ERROR:
             raise
-        return render(request, "500.html", status=refusal.status)  # what broke may be in every page's frame
+        # What broke may be in every page's frame: this page has none.
+        return HttpResponse(render_to_string("500.html"), status=refusal.status)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -22,7 +22,8 @@
     // A form that is not sent after all, one that only asks, or one for another tab leaves this page as it is.
     if (!button?.matches(".btn") || event.defaultPrevented || (button.formMethod || button.form.method) === "get") return;
     if (button.formTarget || button.form.target) return;
-    busy(button);
+    if (button.hasAttribute("aria-busy")) event.preventDefault();
+    else busy(button);
   });
   document.addEventListener("htmx:beforeRequest", (event) => {
     const button = event.detail.requestConfig.triggeringEvent?.submitter || event.detail.elt;
