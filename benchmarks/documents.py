@@ -46,6 +46,9 @@ class Session(Document):
     state = StringField(default="queued")
     counts = DictField()
     version = IntField(default=0)
+    paused = BooleanField(default=False)  # its queued jobs are not handed out; `state` stays what its jobs make it
+    paused_at = DateTimeField()
+    paused_by = StringField()
 
 
 class Job(Document):

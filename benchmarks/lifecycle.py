@@ -3,6 +3,7 @@
 The table below is the whole of it; `move` refuses what is not in it. Each move is one conditional update (this job,
 in this state, of this attempt, under this lease), so of two that race one wins and the other gets `Overtaken`, which
 callers treat as an ordinary branch. Terminal states are immutable but for the one way back: failed → queued.
+Pausing a session is no state here: its queued jobs stay queued and are passed over (`benchmarks/queue.py`).
 """
 
 import secrets

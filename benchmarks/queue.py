@@ -95,13 +95,18 @@ def fail(job: Job, by: Actor, error: dict[str, str]) -> None:
 
 
 def offer_next(client: Client) -> contract.JobOffer | None:
-    """Claim the client's next queued job, oldest session first; None when there is none.
+    """Claim the client's next queued job, oldest session first; None when there is none. Paused sessions wait.
 
     Reads candidates by an indexed equality filter, then claims one by id and state, and goes on when another process
     was faster.
     """
-    waiting = Job.objects(client=client.id, state=State.QUEUED.value).only("created_at", "position").as_pymongo()
+    waiting = (
+        Job.objects(client=client.id, state=State.QUEUED.value).only("created_at", "position", "session").as_pymongo()
+    )
+    held = sessions.paused_ids() if waiting else set()
     for found in sorted(waiting, key=lambda job: (job["created_at"], job["position"])):
+        if found["session"] in held:
+            continue
         job = Job.objects(id=found["_id"], state=State.QUEUED.value).first()
         try:
             claimed = lifecycle.move(job, State.OFFERED, Actor.SERVER) if job else None

@@ -1,4 +1,4 @@
-"""The verbs on sessions and their jobs: start, cancel, retry, and the recomputation of a session's state.
+"""The verbs on sessions and their jobs: start, pause, cancel, retry, and the recomputation of a session's state.
 
 Pages, API and commands call these and nothing else. Errors are `obt_site.errors` refusals.
 """
@@ -22,10 +22,14 @@ from obt_site.clock import now
 from obt_site.errors import Conflict, FieldError, Invalid, NotFound
 from obt_site.text import lines, one_line
 
-__all__ = ["Target", "cancel", "cancel_job", "find", "find_job", "jobs_of", "recompute", "retry", "retry_job", "start"]
+__all__ = [
+    "Target", "cancel", "cancel_job", "find", "find_job", "jobs_of", "pause", "paused_ids", "recompute", "resume",
+    "retry", "retry_job", "start",
+]  # fmt: skip
 
 NAME_LENGTH = 120
 NOTE_LENGTH = 2000
+RESUMED = {"paused": False, "paused_at": None, "paused_by": None}
 
 
 def find(session_id: str) -> Session:
@@ -124,6 +128,35 @@ def title_of(chosen: Sequence[Chosen]) -> str:
     return f"{what} on {where}"[:NAME_LENGTH]
 
 
+# -- pause and resume ------------------------------------------------------------------------------------------------
+
+
+def pause(session: Session, by: str) -> Session:
+    """Hold back the session's queued jobs; what a machine already has ends normally. Again changes nothing."""
+    if session.finished_at is not None:
+        raise Conflict(f"Session #{session.number} is over, so there is nothing to pause.")
+    if session.paused:
+        return session
+    if not session.counts.get("queued"):
+        raise Conflict("None of its jobs waits any more; what runs ends by itself.")
+    recompute(session.id, paused=True, paused_at=now(), paused_by=by)
+    return find(str(session.id))
+
+
+def resume(session: Session) -> Session:
+    """Let its queued jobs go on, and wake their machines. One that is not paused stays as it is."""
+    if session.paused:
+        recompute(session.id, **RESUMED)
+        for client_id in {job.client for job in jobs_of(session) if job.state == State.QUEUED}:
+            live.wake(client_id)
+    return find(str(session.id))
+
+
+def paused_ids() -> set[ObjectId]:
+    """The sessions whose queued jobs nobody gets."""
+    return {found["_id"] for found in Session._get_collection().find({"paused": True}, {"_id": 1})}
+
+
 # -- cancel and retry ------------------------------------------------------------------------------------------------
 
 
@@ -198,14 +231,16 @@ def unfinished(job: Job) -> bool:
     return State(job.state) not in lifecycle.TERMINAL or (job.state == State.FAILED and job.not_before is not None)
 
 
-def recompute(session_id: ObjectId) -> None:
-    """Bring a session's state, counts and times in line with its jobs; safe to call at any time, by anyone."""
+def recompute(session_id: ObjectId, **values: Any) -> None:
+    """Bring a session's state, counts and times in line with its jobs; safe to call at any time, by anyone.
+
+    `values` are set with it, unless the jobs say otherwise: a session that is over is not paused.
+    """
     for _ in range(5):
         session = Session.objects(id=session_id).first()
         if session is None:
             return
-        changes = _derived(session)
-        changes["version"] = session.version + 1
+        changes = {**values, **_derived(session), "version": session.version + 1}
         done = Session._get_collection().update_one({"_id": session.id, "version": session.version}, {"$set": changes})
         if done.matched_count:
             break
@@ -223,6 +258,7 @@ def _derived(session: Session) -> dict[str, Any]:
         "state": overall(counts),
         "started_at": session.started_at or (min(started) if started else None),
         "finished_at": None if open_jobs else (max(ended) if ended else now()),
+        **({} if open_jobs else RESUMED),
     }
 
 

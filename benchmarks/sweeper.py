@@ -154,7 +154,10 @@ def fail_lost() -> set[ObjectId]:
 
 
 def fail_unreachable() -> set[ObjectId]:
-    """queued → failed when its machine has been offline for 24 h, so that the session can finish."""
+    """queued → failed when its machine has been offline for 24 h, so that the session can finish.
+
+    Jobs of a paused session wait for a person, not for their machine.
+    """
     moment = now()
     gone = {
         client.id
@@ -165,10 +168,13 @@ def fail_unreachable() -> set[ObjectId]:
     if not gone:
         return set()
     error = {"kind": "client_offline", "message": CLIENT_OFFLINE}
+    held = sessions.paused_ids()
     return _each(
         State.QUEUED,
         lambda job, moment: (
-            job.client in gone and lifecycle.age_s(job, moment) > settings.QUEUED_FAILS_AFTER_OFFLINE.total_seconds()
+            job.client in gone
+            and job.session not in held
+            and lifecycle.age_s(job, moment) > settings.QUEUED_FAILS_AFTER_OFFLINE.total_seconds()
         ),
         lambda job: lifecycle.move(job, State.FAILED, Actor.SWEEPER, error=error),
     )

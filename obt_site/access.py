@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from mongoengine import DateTimeField, Document, IntField, StringField
 
 from agents.credentials import keyed_hash
+from obt_site.came_from import came_from
 from obt_site.clock import now
 from obt_site.errors import FieldError, Forbidden, Invalid, Unauthenticated
 
@@ -88,6 +89,16 @@ def token_holder(text: str) -> ApiToken:
     return token  # type: ignore[no-any-return]
 
 
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """To the sign-in page, and from there back to the page; what was being sent is not sent again."""
+    is_page = request.method in ("GET", "HEAD") and "HX-Request" not in request.headers
+    answer = redirect_to_login(request.get_full_path() if is_page else came_from(request) or "/")
+    if "HX-Request" not in request.headers:
+        return answer
+    # htmx would put the sign-in page into a part of this one.
+    return HttpResponse(status=204, headers={"HX-Redirect": answer.url})
+
+
 def requires(role: Role) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
     """A page view for people of at least this role: strangers are sent to sign in, others are told."""
 
@@ -96,7 +107,7 @@ def requires(role: Role) -> Callable[[Callable[..., HttpResponse]], Callable[...
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             held = role_of(request.user)
             if held is None and not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
+                return _to_sign_in(request)
             if held is None or held < role:
                 raise Forbidden(f"This needs the role {role.word}; you have {held.word if held else 'none'}.")
             request.role = held  # type: ignore[attr-defined]

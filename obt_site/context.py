@@ -9,6 +9,7 @@ from agents.documents import Client
 from benchmarks.demo.marks import made_up
 from benchmarks.documents import Job
 from benchmarks.lifecycle import State
+from obt_site import places
 from obt_site.access import role_of
 
 RUNNING = [State.RUNNING.value, State.CANCELLING.value, State.LOST.value]
@@ -16,15 +17,21 @@ WAITING = [State.QUEUED.value, State.OFFERED.value]
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """`role` (word or None), `work` {running, queued}, `simulated_machines` (names), `demo`. Strangers: nothing."""
+    """`role` (word or None), `bar` and `more` (places), `work` {running, queued}, `simulated_machines` (names), `demo`.
+
+    Strangers learn nothing.
+    """
     role = role_of(getattr(request, "user", None))
     if role is None:
         return {"role": None, "work": None, "simulated_machines": [], "demo": False}
+    around = {"role": role.word, "bar": places.open_to(places.BAR, role), "more": places.open_to(places.MORE, role)}
+    if getattr(request, "database_is_away", False):  # known already: asking again would take seconds
+        return {**around, "work": None, "simulated_machines": [], "demo": False}
     try:
         simulated, demo = simulated_machines()
-        return {"role": role.word, "work": work(), "simulated_machines": simulated, "demo": demo}
+        return {**around, "work": work(), "simulated_machines": simulated, "demo": demo}
     except PyMongoError:  # the page that says so must still come
-        return {"role": role.word, "work": None, "simulated_machines": [], "demo": False}
+        return {**around, "work": None, "simulated_machines": [], "demo": False}
 
 
 def work() -> dict[str, int]:

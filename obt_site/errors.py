@@ -18,6 +18,9 @@ from typing import NamedTuple
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from obt_site.came_from import came_from
 
 
 class FieldError(NamedTuple):
@@ -85,8 +88,8 @@ class Unavailable(Refusal):
 
 
 def wants_problem(request: HttpRequest) -> bool:
-    """Whether the caller reads JSON rather than pages."""
-    return request.path.startswith(("/api/", "/health/"))
+    """Whether the caller reads JSON rather than pages. So does htmx, which shows the sentence as a toast."""
+    return request.path.startswith(("/api/", "/health/")) or "HX-Request" in request.headers
 
 
 def respond(request: HttpRequest, refusal: Refusal) -> HttpResponse:
@@ -120,20 +123,41 @@ TITLES = {
     413: "That is too large",
     422: "That cannot be done as asked",
     429: "That was too often",
+    500: "Something broke on the server",
     503: "The database is away",
+}
+TRY_AGAIN = (429, 500, 503)
+NEXT_STEPS = {
+    400: "Check the address, or go back and try it from the page.",
+    403: "An administrator can give you another role. Who you are is in the menu at the top right.",
+    404: "Part of the address may be missing. Look for what you wanted by its name.",
+    409: "Go back and reload the page to see how things are now.",
+    413: "Send less at once.",
+    429: "Wait a moment, then try again.",
+    500: "This is a fault in OBT, not in what you did; stored results are safe. Try again, and if it stays, give the "
+    "request id to whoever runs this server.",
+    503: "Machines go on measuring and keep their results until it is back. Try again in a few seconds; if it stays "
+    "away, look at the terminal or the log of the server.",
 }
 
 
 def _page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR and refusal.status != HTTPStatus.SERVICE_UNAVAILABLE:
-        return render(request, "500.html", status=refusal.status)
+    status = HTTPStatus(refusal.status)
     context = {
         "status": refusal.status,
-        "title": TITLES.get(refusal.status, HTTPStatus(refusal.status).phrase),
+        "title": TITLES.get(refusal.status, status.phrase),
         "text": refusal.detail,
-        "again": refusal.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS),
+        "next": NEXT_STEPS.get(refusal.status, ""),
+        "again": request.method == "GET" and refusal.status in TRY_AGAIN,
+        "back_url": came_from(request) if request.method == "POST" else None,
     }
-    return render(request, "error.html", context, status=refusal.status)
+    try:
+        return render(request, "error.html", context, status=refusal.status)
+    except Exception:
+        if status is not HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
+        # What broke may be in every page's frame: this page has none.
+        return HttpResponse(render_to_string("500.html"), status=refusal.status)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

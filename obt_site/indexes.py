@@ -40,6 +40,7 @@ INDEXES: tuple[Index, ...] = (
     _by("enrolment_tokens", "expires_at", "open tokens on the fleet page"),
     _by("sessions", "number", "the list of sessions, newest first, in windows", unique=True),
     _by("sessions", "state", "what runs; mending at start-up"),
+    _by("sessions", "paused", "whose queued jobs are held back, at every offer"),
     _by("jobs", "client state", "a machine's next job and what it holds"),
     _by("jobs", "session", "a session's jobs"),
     _by("jobs", "state", "the sweeper; counts of what runs and waits"),

@@ -169,6 +169,7 @@ class RefusalMiddleware:
             exception, pymongo.errors.DuplicateKeyError
         ):
             log.error("the database did not answer: %s", type(exception).__name__)
+            request.database_is_away = True  # type: ignore[attr-defined]
             away = errors.Unavailable("The database does not answer. What is stored is safe; try again.", (), 5)
             return errors.respond(request, away)
         return None

@@ -8,8 +8,9 @@ from agents import api as agent_api
 from agents import views as fleet
 from benchmarks import consumers
 from benchmarks.api import api
-from benchmarks.views import compare, history, models, results, sessions
-from obt_site import assets, health, styleguide
+from benchmarks.views import compare, history, models, palette, queue, results, sessions
+from obt_site import about, assets, health, styleguide
+from obt_site.accounts import settings_page
 from obt_site.accounts import views as accounts
 
 handler400 = "obt_site.errors.bad_request"
@@ -34,12 +35,16 @@ fleet_urls = [
     path("agent.pyz", fleet.agent_file, name="agent_file"),
 ]
 benchmark_urls = [
+    path("palette", palette.palette, name="palette"),
+    path("queue", queue.queue, name="queue"),
     path("models", models.models, name="models"),
     path("models/estimate", models.models_estimate, name="models_estimate"),
     path("sessions", sessions.sessions, name="sessions"),
     path("sessions/new", sessions.new, name="session_new"),
     path("sessions/<str:session_id>", sessions.session, name="session"),
     path("sessions/<str:session_id>/live", sessions.session_live, name="session_live"),
+    path("sessions/<str:session_id>/pause", sessions.pause, name="session_pause"),
+    path("sessions/<str:session_id>/resume", sessions.resume, name="session_resume"),
     path("sessions/<str:session_id>/cancel", sessions.cancel, name="session_cancel"),
     path("sessions/<str:session_id>/retry", sessions.retry, name="session_retry"),
     path("jobs/<str:job_id>/cancel", sessions.cancel_job, name="job_cancel"),
@@ -68,6 +73,8 @@ urlpatterns = [
     path("health/ready", health.ready, name="health_ready"),
     path("styleguide", styleguide.styleguide, name="styleguide"),
     path("static/<path:name>", assets.asset, name="asset"),
+    path("about", about.about, name="about"),
+    path("settings", settings_page.settings_page, name="settings"),
     path("admin/", admin.site.urls),
 ]
 websocket_urlpatterns = [

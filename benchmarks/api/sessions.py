@@ -1,4 +1,4 @@
-"""Sessions over the user API: start, watch, cancel, retry."""
+"""Sessions over the user API: start, watch, pause, cancel, retry."""
 
 from typing import Annotated, Any
 
@@ -121,6 +121,7 @@ class SessionShape(Shape):
     created_at: Time
     started_at: Time | None
     finished_at: Time | None
+    paused_at: Time | None = Field(description="since when its queued jobs are held back; null when they are not")
     counts: CountsShape
     expected_s: float | None = Field(
         description="by earlier results, machines side by side; null when something is not known of a job"
@@ -153,6 +154,7 @@ def shape(session: Session, of_it: list[Job] | None = None, texts: bool = True) 
         created_at=session.created_at,
         started_at=session.started_at,
         finished_at=session.finished_at,
+        paused_at=session.paused_at,
         counts=CountsShape(**session.counts),
         expected_s=sessions.expected_s(of_it),
         jobs=[jobs.shape(job) for job in of_it],
@@ -216,6 +218,18 @@ def _with_few_jobs(found: list[Session]) -> list[Session]:
 def get_session(request: HttpRequest, session_id: str) -> SessionShape:
     """One session with its jobs."""
     return shape(sessions.find(session_id))
+
+
+@router.post("/sessions/{session_id}/pause", **open_to(Role.OPERATOR, SessionShape))
+def pause_session(request: HttpRequest, session_id: str) -> SessionShape:
+    """Hold back the session's queued jobs; running ones end normally. `state` stays, `paused_at` says it."""
+    return shape(sessions.pause(sessions.find(session_id), caller_of(request).name))
+
+
+@router.post("/sessions/{session_id}/resume", **open_to(Role.OPERATOR, SessionShape))
+def resume_session(request: HttpRequest, session_id: str) -> SessionShape:
+    """Let the queued jobs of a paused session go on."""
+    return shape(sessions.resume(sessions.find(session_id)))
 
 
 @router.post("/sessions/{session_id}/cancel", **open_to(Role.OPERATOR, SessionShape))

@@ -63,6 +63,7 @@ class Lane:
     failures: Sequence[str]
     retry_at: datetime | None
     waiting_because: str | None
+    waiting_since: datetime | None
 
     @property
     def counts(self) -> str:
@@ -98,9 +99,9 @@ def build(
     for client_id, mine in by_client.items():
         client = clients.get(client_id)
         content = contents.get(client.hardware_config or "") if client else None
-        lanes.append(_lane(client, content, mine, planned[client_id], axis, tails, moment))
+        lanes.append(_lane(client, content, mine, planned[client_id], axis, tails, moment, session.paused))
     open_ends = [end for blocks in planned.values() for job, _, end in blocks if _open(job)]
-    return Built(lanes, axis, max(open_ends, default=None))
+    return Built(lanes, axis, None if session.paused else max(open_ends, default=None))
 
 
 def _open(job: Stored) -> bool:
@@ -164,11 +165,14 @@ def _lane(
     axis: Axis,
     tails: Mapping[ObjectId, Stored],
     moment: datetime,
+    paused: bool,
 ) -> Lane:
     running = next((job for job in jobs if job["state"] in RUNNING), None)
     ended = [job for job in jobs if not _open(job)]
     is_over = len(ended) == len(jobs)
-    state, word = _state(client, jobs, running, is_over)
+    state, word = (
+        ("paused", "") if paused and not is_over and running is None else _state(client, jobs, running, is_over)
+    )
     retries = [job["not_before"] for job in jobs if _retrying(job)]
     verdict = presence.of(client) if client else None
     return Lane(
@@ -188,8 +192,15 @@ def _lane(
         jobs=len(jobs),
         failures=[_failure(job) for job in jobs if job["state"] in (State.FAILED, State.TIMED_OUT)],
         retry_at=min(retries, default=None),
-        waiting_because=None if is_over or running is not None or verdict is None else verdict.reason,
+        waiting_because=None if is_over or running is not None else _waiting_because(paused, verdict),
+        waiting_since=None if paused or verdict is None or not verdict.reason else verdict.since,
     )
+
+
+def _waiting_because(paused: bool, verdict: presence.Verdict | None) -> str | None:
+    if paused:
+        return "The session is paused: nothing starts before it is resumed."
+    return verdict.reason if verdict else None
 
 
 def _state(client: Client | None, jobs: Sequence[Stored], running: Stored | None, is_over: bool) -> tuple[str, str]:

@@ -62,7 +62,7 @@ def render_session(role: Role, session_id: str) -> Rendered:
 
 def session_title(view: SessionView) -> str:
     """The window's title: how far it is, then which session."""
-    state = {"queued": "queued", "running": f"{view.progress.percent} %"}.get(view.state, view.state)
+    state = f"{view.progress.percent} %" if view.shown_state == "running" else view.shown_state
     return f"{state} · #{view.number} {view.name} · OBT"
 
 

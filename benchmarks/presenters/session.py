@@ -96,6 +96,10 @@ class SessionView:
     may_cancel: bool
     may_retry: bool
     simulated: bool
+    paused: bool
+    paused_by: str | None
+    paused_at: datetime | None
+    counts: Mapping[str, int]
 
     @property
     def rows_shown(self) -> str:
@@ -124,6 +128,24 @@ class SessionView:
     @property
     def is_over(self) -> bool:
         return self.state not in ("queued", "running")
+
+    @property
+    def shown_state(self) -> str:
+        """The state people read: a paused session is paused, whatever of it still runs."""
+        return "paused" if self.paused else self.state
+
+    @property
+    def may_pause(self) -> bool:
+        return not self.is_over and not self.paused and bool(self.counts.get("queued"))
+
+    @property
+    def open_jobs(self) -> str:
+        """What cancelling would end: `2 jobs that wait and 1 that runs`."""
+        waiting, running = self.counts.get("queued", 0), self.counts.get("running", 0)
+        parts = [f"{plural(waiting, 'job')} that {'waits' if waiting == 1 else 'wait'}"] if waiting else []
+        if running:
+            parts.append(f"{running if parts else plural(running, 'job')} that {'runs' if running == 1 else 'run'}")
+        return " and ".join(parts)
 
     @property
     def facts(self) -> str:
@@ -182,6 +204,10 @@ def session_view(session: Session) -> SessionView:
         may_cancel=any(row.may_cancel for row in report),
         may_retry=any(row.may_retry for row in report),
         simulated=simulated,
+        paused=session.paused,
+        paused_by=session.paused_by,
+        paused_at=session.paused_at,
+        counts=dict(session.counts),
     )
 
 

@@ -1,21 +1,30 @@
-"""The list of sessions, newest first."""
+"""The list of sessions, newest first, by state, machine, person and name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bson import ObjectId
+from django.contrib.auth import get_user_model
+from django.urls import reverse
+
+from agents.documents import Client
 from benchmarks import listing
-from benchmarks.documents import Session
+from benchmarks.documents import Job, Session
+from benchmarks.lifecycle import State
 from benchmarks.listing import Found
+from obt_site.asked import Asked
 
 SHOWS: Mapping[str, tuple[str, ...]] = {
     "all": (),
     "open": ("queued", "running"),
+    "paused": ("queued", "running"),
     "done": ("succeeded",),
     "failed": ("failed", "cancelled"),
 }
-SHOW_WORDS = (("all", "All"), ("open", "Open"), ("done", "Done"), ("failed", "Failed or cancelled"))
+SHOW_WORDS = {"all": "All", "open": "Open", "paused": "Paused", "done": "Done", "failed": "Failed or cancelled"}
 MOST_BEFORE = 2**53
+STATES = [state.value for state in State]
 
 
 @dataclass(frozen=True)
@@ -40,24 +49,99 @@ class SessionRow:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """One value of a filter: what it says and whether it is chosen."""
+
+    value: str
+    word: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One way to narrow by state: the address that does it."""
+
+    word: str
+    url: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
 class SessionList:
+    """A page of the list. `is_narrowed`: a filter is on, so that none found does not mean none there."""
+
     rows: Sequence[SessionRow]
     show: str
-    next_before: int | None
+    shows: Sequence[Shown]
+    text: str
+    machines: Sequence[Choice]
+    people: Sequence[Choice]
+    is_narrowed: bool
     is_first_page: bool
+    newest_url: str
+    older_url: str | None
 
 
-def session_list(show: str, before: str, limit: int) -> SessionList:
-    """The page of sessions below this number; a `before` that is no number is the first page."""
-    show = show if show in SHOWS else "all"
-    states = SHOWS[show]
-    number = int(before) if before.isdecimal() and before.isascii() and 0 < int(before) < MOST_BEFORE else None
+def session_list(query: Asked, limit: int) -> SessionList:
+    """The page that the address asks for; what makes no sense in it is left out and said by `query.ignored`."""
+    show = query.choice("show", {name: name for name in SHOWS}, "all")
+    text, person = query.text("q") or "", query.text("by")
+    before = query.number("before", 1, MOST_BEFORE)
+    clients = sorted(Client.objects.only("name"), key=lambda client: client.name.casefold())
+    machine = _machine(query, clients)
+    within = _sessions_of(machine) if machine else None
+    words = text.casefold().split()
 
     def keep(found: Found) -> bool:
-        return not states or found.get("state") in states
+        if SHOWS[show] and found.get("state") not in SHOWS[show]:
+            return False
+        if show == "paused" and not found.get("paused"):
+            return False
+        if person and found.get("created_by") != person:
+            return False
+        named = f"#{found['number']} {found.get('name', '')}".casefold()
+        return all(word in named for word in words) and (within is None or found["_id"] in within)
 
-    page = listing.sessions(number, limit, keep)
-    return SessionList([_row(session) for session in page.items], show, page.next, number is None)
+    page = listing.sessions(before, limit, keep)
+    return SessionList(
+        rows=[_row(session) for session in page.items],
+        show=show,
+        shows=[
+            Shown(word, _address(query, show=None if name == "all" else name, before=None), name == show)
+            for name, word in SHOW_WORDS.items()
+        ],
+        text=text,
+        machines=[Choice(str(one.id), one.name, str(one.id) == machine) for one in clients],
+        people=[Choice(name, name, name == person) for name in _people(person)],
+        is_narrowed=bool(show != "all" or words or person or machine),
+        is_first_page=before is None,
+        newest_url=_address(query, before=None),
+        older_url=_address(query, before=str(page.next)) if page.next else None,
+    )
+
+
+def _address(query: Asked, **changes: str | None) -> str:
+    return f"{reverse('sessions')}{query.url(**changes)}".removesuffix("?")
+
+
+def _machine(query: Asked, clients: Sequence[Client]) -> str | None:
+    asked = query.object_id("machine")
+    if asked is None or any(str(client.id) == asked for client in clients):
+        return asked
+    query.drop("machine", "is no machine that is there now")
+    return None
+
+
+def _sessions_of(machine: str) -> set[ObjectId]:
+    """The sessions with a job on this machine."""
+    wanted = {"client": ObjectId(machine), "state": {"$in": STATES}}
+    return {job["session"] for job in Job._get_collection().find(wanted, {"session": 1})}
+
+
+def _people(chosen: str | None) -> list[str]:
+    """Those with an account, and whom the address names."""
+    names = set(get_user_model().objects.values_list("username", flat=True)) | ({chosen} if chosen else set())
+    return sorted(names, key=str.casefold)
 
 
 def _row(session: Session) -> SessionRow:
@@ -70,7 +154,7 @@ def _row(session: Session) -> SessionRow:
         id=str(session.id),
         number=session.number,
         name=session.name,
-        state=session.state,
+        state="paused" if session.paused else session.state,
         budget=session.budget,
         created_by=session.created_by,
         created_at=session.created_at,

@@ -88,3 +88,54 @@ def test_a_viewer_reads_and_is_not_offered_a_new_one(forge):
 
     assert "#1" in words(page)
     assert "New session" not in words(page)
+
+
+def numbers(page):
+    return {number for number in ALL if number in words(page)}
+
+
+def test_they_can_be_narrowed_by_machine_person_and_name_all_at_once(forge):
+    atlas = world.machine("atlas")
+    world.session(forge, "llama3.2:3b")
+    world.session(atlas, "llama3.2:3b")
+    world.session(atlas, "qwen3:8b")
+    browser = signed_in(name="ann")
+
+    assert numbers(browser.get(f"/sessions?machine={atlas.id}")) == {"#2", "#3"}
+    assert numbers(browser.get(f"/sessions?machine={atlas.id}&q=QWEN")) == {"#3"}
+    assert numbers(browser.get("/sessions?q=%232")) == {"#2"}
+    assert numbers(browser.get("/sessions?by=jo")) == ALL
+    assert numbers(browser.get("/sessions?by=ann")) == set()
+
+
+def test_paused_ones_say_so_and_can_be_asked_for(forge):
+    world.session(forge)
+    sessions.pause(world.session(forge), "jo")
+
+    page = signed_in().get("/sessions?show=paused")
+
+    assert numbers(page) == {"#2"}
+    assert "Paused 0 of 2" in words(page)
+
+
+def test_what_makes_no_sense_is_said_and_left_out(forge):
+    world.session(forge)
+
+    page = signed_in().get("/sessions?show=x&machine=6b02d6a12eea9e1e74c2adf2&before=x&foo=1")
+
+    for sentence in ("“show”: “x” is none of", "is no machine that is there now", "“before”", "“foo”: this page"):
+        assert sentence in words(page)
+    assert numbers(page) == {"#1"}
+
+
+@override_settings(PAGE_ITEMS=1)
+def test_the_next_page_keeps_the_filters(forge):
+    for _ in range(2):
+        world.session(forge, "qwen3:8b")
+    browser = signed_in()
+
+    older = next(link for link in links(browser.get("/sessions?q=qwen&show=open")) if "before=" in link)
+
+    assert "q=qwen" in older
+    assert "show=open" in older
+    assert numbers(browser.get(older)) == {"#1"}

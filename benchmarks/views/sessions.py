@@ -20,7 +20,7 @@ from benchmarks.presenters.planning import plan
 from benchmarks.presenters.session import session_view
 from benchmarks.presenters.session_again import Again, again
 from benchmarks.presenters.session_form import Form
-from benchmarks.presenters.session_list import SHOW_WORDS, session_list
+from benchmarks.presenters.session_list import session_list
 from benchmarks.views.picks import picks_of
 from obt_site.access import Role, requires
 from obt_site.asked import Asked
@@ -32,9 +32,10 @@ LONGEST_ADDRESS = 6000  # characters; a longer selection stays in the form inste
 @require_safe
 @requires(Role.VIEWER)
 def sessions(request: HttpRequest) -> HttpResponse:
-    """All sessions, newest first."""
-    shown = session_list(request.GET.get("show", ""), request.GET.get("before", ""), settings.PAGE_ITEMS)
-    return render(request, "benchmarks/sessions.html", {"place": "sessions", "list": shown, "shows": SHOW_WORDS})
+    """All sessions, newest first, or those the address asks for."""
+    query = Asked(request.GET)
+    shown = session_list(query, settings.PAGE_ITEMS)
+    return render(request, "benchmarks/sessions.html", {"place": "sessions", "list": shown, "query": query})
 
 
 # -- a new one -------------------------------------------------------------------------------------------------------
@@ -129,14 +130,32 @@ def session_live(request: HttpRequest, session_id: str) -> HttpResponse:
 
 
 def _act(request: HttpRequest, session_id: str, act: Callable[[], Any], done: str) -> HttpResponse:
-    """Do it, say so, and go back to the session; a Conflict is said too and changes nothing."""
+    """Do it, say so, and go back to the session or the queue; a Conflict is said too and changes nothing."""
     try:
         act()
     except Conflict as refusal:
         messages.warning(request, refusal.detail)
     else:
         messages.success(request, done)
-    return redirect("session", session_id=session_id)
+    return redirect("queue") if request.POST.get("back") == "queue" else redirect("session", session_id=session_id)
+
+
+@require_POST
+@requires(Role.OPERATOR)
+def pause(request: HttpRequest, session_id: str) -> HttpResponse:
+    """Hold back what has not started."""
+    found = verbs.find(session_id)
+    person = request.user.get_username()
+    done = f"Session #{found.number} is paused. What runs ends normally."
+    return _act(request, session_id, lambda: verbs.pause(found, person), done)
+
+
+@require_POST
+@requires(Role.OPERATOR)
+def resume(request: HttpRequest, session_id: str) -> HttpResponse:
+    """Let what was held back go on."""
+    found = verbs.find(session_id)
+    return _act(request, session_id, lambda: verbs.resume(found), f"Session #{found.number} goes on.")
 
 
 @require_POST

@@ -1,5 +1,6 @@
 """Set-up, sign-in and sign-out pages."""
 
+from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -44,7 +45,12 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     target = request.POST.get("next") or request.GET.get("next", "")
     if not url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure()):
         target = ""
-    context = {"next": target, "username": request.POST.get("username", ""), "set_up_needed": setup.needed()}
+    context = {
+        "next": target,
+        "username": request.POST.get("username", ""),
+        "set_up_needed": setup.needed(),
+        "was_signed_in": bool(target) and settings.SESSION_COOKIE_NAME in request.COOKIES,
+    }
     if request.method != "POST":
         return redirect(target or "fleet") if request.user.is_authenticated else render(request, TEMPLATE, context)
     user = authenticate(request, username=context["username"], password=request.POST.get("password", ""))

@@ -59,15 +59,18 @@
     morph(message.html);
     if (message.title) document.title = message.title;
     if (message.toast && window.OBT) window.OBT.toast(message.toast);
-    if (message.done) finish();
+    if (message.done) finish(message);
   }
 
-  function finish() {
+  /* obt:ended is for what also wants to know, and says whether it happened while the page was watching. */
+  function finish(message) {
+    const wasOpen = !isDone && document.body.dataset.liveState !== "connecting";
     isDone = true;
     clearTimeout(silenceTimer);
     clearTimeout(retryTimer);
     setState("done", "");
     if (socket) socket.close(1000);
+    if (wasOpen) document.dispatchEvent(new CustomEvent("obt:ended", { detail: message }));
   }
 
   async function refetch() {

@@ -80,8 +80,20 @@
       menu.querySelector("summary").focus();
     });
   });
-  document.addEventListener("htmx:responseError", () => toast({ text: "The server did not accept that. Reload the page and try again.", tone: "bad" }));
-  document.addEventListener("htmx:sendError", () => toast({ text: "The server cannot be reached.", tone: "warn" }));
+  /* An answer to htmx that went wrong is a problem in JSON; its sentence says what to do. */
+  function sentenceOf(answer) {
+    try {
+      const problem = JSON.parse(answer.responseText);
+      const which = problem.status >= 500 && problem.request_id ? ` Request ${problem.request_id}.` : "";
+      if (problem.detail) return problem.detail + which;
+    } catch {
+      /* a proxy's page, perhaps */
+    }
+    return "The server did not accept that. Reload the page and try again.";
+  }
+
+  document.addEventListener("htmx:responseError", (event) => toast({ text: sentenceOf(event.detail.xhr), tone: "bad" }));
+  document.addEventListener("htmx:sendError", () => toast({ text: "The server cannot be reached. What you see may be old.", tone: "warn" }));
   document.querySelectorAll("#toasts .toast").forEach(fade);
 
   window.OBT = Object.assign(window.OBT || {}, { toast });

@@ -1,0 +1,114 @@
+"""`/settings`: a person's theme, density and password; for administrators also what the server was told and its limits.
+
+Theme and density are kept by the browser (`static/js/theme.js`), since they are a matter of the screen.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from obt_site import env
+from obt_site.access import Role, requires
+from obt_site.formatting import duration, number
+
+ROLE_WORDS = {
+    Role.VIEWER: "You read everything and change nothing.",
+    Role.OPERATOR: "You read everything, and start, pause, cancel and retry sessions.",
+    Role.ADMIN: "You may do everything: also add, rename and remove machines, and manage people.",
+}
+SECRET = ("OBT_SECRET_KEY", "OBT_ADMIN_PASSWORD", "OBT_ADMIN_USERNAME")
+ADDRESSES = ("OBT_MONGODB_URI", "OBT_REDIS_URL", "DATABASE_URL", "OBT_OLLAMA_URL")  # they can hold a password
+NOT_SET = "not set"
+LIMITS = (
+    ("SESSION_JOBS_MAXIMUM", "jobs in one session"),
+    ("LATE_AFTER", "without a report a machine is late"),
+    ("OFFLINE_AFTER", "without a report a machine is offline"),
+    ("OFFER_LIFETIME", "for a machine to take in a job, then it waits again"),
+    ("OFFER_DELIVERIES", "offers that nobody takes in, then the job fails"),
+    ("LOST_AFTER", "without a word of it a running job counts as lost"),
+    ("LOST_FAILS_AFTER", "lost, then the job fails"),
+    ("QUEUED_FAILS_AFTER_OFFLINE", "its machine offline, then a waiting job fails"),
+    ("CANCEL_FORCED_AFTER", "for a machine to confirm that a job ended"),
+    ("ENROLMENT_TOKEN_LIFETIME", "a line to add a machine is good for"),
+    ("USER_BODY_BYTES", "bytes in one call of the API"),
+    ("FORM_BODY_BYTES", "bytes in one form of a page"),
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One environment variable: its effective value in words, and whether that is the default."""
+
+    name: str
+    value: str
+    is_default: bool
+    description: str
+
+
+def told() -> list[Told]:
+    """Every variable as it is in force, without a secret: those are only said to be set."""
+    return [_told(variable) for variable in env.VARIABLES]
+
+
+def _told(variable: env.Variable) -> Told:
+    attribute = variable.name.removeprefix("OBT_").lower()
+    value = getattr(settings.ENVIRONMENT, attribute)
+    shown = _shown(variable.name, value)
+    default = env.ROOT / variable.default if variable.kind == "folder" else variable.default or NOT_SET
+    return Told(variable.name, shown, str(default).lower() == shown.lower(), variable.description)
+
+
+def _shown(name: str, value: Any) -> str:
+    if value in (None, "", ()):
+        return NOT_SET
+    if name in SECRET:
+        return "set, not shown"
+    if name in ADDRESSES:
+        parts = urlsplit(str(value))
+        host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+        return f"{parts.scheme}://{host}{parts.path}"  # without who signs in there, and without options
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def limits() -> list[tuple[str, str]]:
+    """Each limit in force and what it is."""
+    values = [(getattr(settings, name), words) for name, words in LIMITS]
+    return [(duration(v.total_seconds()) if isinstance(v, timedelta) else number(v), words) for v, words in values]
+
+
+def _form(request: HttpRequest) -> PasswordChangeForm:
+    form = PasswordChangeForm(cast("User", request.user), request.POST if request.method == "POST" else None)
+    for field in form.fields.values():
+        field.widget.attrs.update({"class": "input", "autofocus": False})
+    form.fields["new_password1"].help_text = "At least eight characters, and not one that others use."
+    return form
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Role.VIEWER)
+def settings_page(request: HttpRequest) -> HttpResponse:
+    """The page; a post changes the password, and says beside its field what is wrong with it."""
+    form = _form(request)
+    if request.method == "POST" and form.is_valid():
+        update_session_auth_hash(request, form.save())
+        messages.success(request, "Your password is changed. Other browsers have to sign in again.")
+        return redirect("settings")
+    role: Role = request.role  # type: ignore[attr-defined]
+    context: dict[str, Any] = {"place": "settings", "form": form, "role_words": ROLE_WORDS[role]}
+    if role >= Role.ADMIN:
+        context |= {"told": told(), "limits": limits()}
+    return render(request, "accounts/settings.html", context, status=422 if form.errors else 200)
