@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
+from agents import events
 from agents.documents import Client
 from benchmarks import live
 from obt_site.clock import now
@@ -57,14 +58,16 @@ def of(client: Client) -> Verdict:
 
 
 def refresh_all() -> None:
-    """Store and show the states that time has changed since they were stored."""
+    """Store, tell and show the states that time has changed since they were stored."""
     changed = False
-    for client in Client.objects.only("last_seen_at", "ollama", "ollama_since", "state"):
+    for client in Client.objects.only("name", "last_seen_at", "ollama", "ollama_since", "state"):
         verdict = of(client)
         if verdict.state != client.state:
-            Client.objects(id=client.id, state=client.state).update_one(
+            done = Client.objects(id=client.id, state=client.state).update_one(
                 set__state=verdict.state.value, set__reason=verdict.reason, set__state_since=verdict.since or now()
             )
+            if done and verdict.state is Presence.OFFLINE:
+                events.report("machine_offline", f"{client.name}: its agent stopped reporting", client=client)
             changed = True
     if changed:
         live.fleet_changed()

@@ -16,7 +16,7 @@ from bson import ObjectId
 from django.conf import settings
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from agents import presence
+from agents import events, presence
 from agents.documents import Client
 from benchmarks import lifecycle, live, sessions
 from benchmarks.documents import Job, Session
@@ -66,11 +66,12 @@ def sweep() -> bool:
         return False
     touched: set[ObjectId] = set()
     if not lease.frozen(now()):
+        presence.refresh_all()  # while it is frozen it was the server that was away, not its machines
         touched |= expire_offers() | lose_silent() | fail_lost() | fail_unreachable()
     touched |= force_cancels() | requeue_due()
     for session in touched:
         sessions.recompute(session)
-    presence.refresh_all()
+    events.trim()
     return True
 
 
