@@ -2,13 +2,12 @@
 
 from django.contrib import admin
 from django.urls import path, re_path
-from django.views.generic import RedirectView
 
 from agents import api as agent_api
 from agents import views as fleet
 from benchmarks import consumers
 from benchmarks.api import api
-from benchmarks.views import models, results, sessions
+from benchmarks.views import dashboard, models, results, sessions
 from obt_site import health, styleguide
 from obt_site.accounts import views as accounts
 
@@ -23,14 +22,18 @@ accounts_urls = [
     path("sign-out", accounts.sign_out, name="sign_out"),
 ]
 fleet_urls = [
-    path("", RedirectView.as_view(pattern_name="fleet"), name="home"),
+    path("", dashboard.home, name="home"),
+    path("home/live", dashboard.home_live, name="home_live"),
     path("fleet", fleet.fleet, name="fleet"),
     path("fleet/live", fleet.fleet_live, name="fleet_live"),
     path("machines/add", fleet.add, name="machine_add"),
     path("machines/enrolments/<str:token_id>", fleet.enrolment, name="machine_enrolment"),
     path("machines/<str:client_id>", fleet.machine, name="machine"),
+    path("machines/<str:client_id>/labels", fleet.labels, name="machine_labels"),
+    path("machines/<str:client_id>/remove", fleet.remove, name="machine_remove"),
     path("machines/<str:client_id>/rename", fleet.rename, name="machine_rename"),
     path("machines/<str:client_id>/pause", fleet.pause, name="machine_pause"),
+    path("events", fleet.events, name="events"),
     path("agent.pyz", fleet.agent_file, name="agent_file"),
 ]
 benchmark_urls = [
