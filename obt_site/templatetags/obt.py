@@ -24,8 +24,8 @@ register = template.Library()
 NO_REASON = "not measured"
 
 STYLESHEETS = (
-    "tokens", "base", "topbar", "page", "buttons", "fields", "state", "table", "figures", "chart", "notice",
-    "headline", "tabs", "matrix", "lanes", "fleet", "results", "result", "report", "plan", "overlay", "auth",
+    "tokens", "base", "topbar", "page", "buttons", "fields", "state", "table", "figures", "chart", "chart-tools",
+    "notice", "headline", "tabs", "matrix", "lanes", "fleet", "results", "result", "report", "plan", "overlay", "auth",
 )  # fmt: skip
 """Every stylesheet, in the order of the cascade: one file per component."""
 
