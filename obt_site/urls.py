@@ -29,6 +29,7 @@ fleet_urls = [
     path("machines/add", fleet.add, name="machine_add"),
     path("machines/enrolments/<str:token_id>", fleet.enrolment, name="machine_enrolment"),
     path("machines/<str:client_id>", fleet.machine, name="machine"),
+    path("machines/<str:client_id>/live", fleet.machine_live, name="machine_live"),
     path("machines/<str:client_id>/labels", fleet.labels, name="machine_labels"),
     path("machines/<str:client_id>/remove", fleet.remove, name="machine_remove"),
     path("machines/<str:client_id>/rename", fleet.rename, name="machine_rename"),
@@ -68,6 +69,7 @@ urlpatterns = [
 ]
 websocket_urlpatterns = [
     path("ws/fleet", consumers.FleetConsumer.as_asgi()),
+    re_path(r"^ws/machines/(?P<client_id>[0-9a-f]{24})$", consumers.MachineConsumer.as_asgi()),
     re_path(r"^ws/sessions/(?P<session_id>[0-9a-f]{24})$", consumers.SessionConsumer.as_asgi()),
     re_path(r"", consumers.Nowhere.as_asgi()),
 ]

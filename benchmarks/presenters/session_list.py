@@ -57,10 +57,11 @@ def session_list(show: str, before: str, limit: int) -> SessionList:
         return not states or found.get("state") in states
 
     page = listing.sessions(number, limit, keep)
-    return SessionList([_row(session) for session in page.items], show, page.next, number is None)
+    return SessionList([row(session) for session in page.items], show, page.next, number is None)
 
 
-def _row(session: Session) -> SessionRow:
+def row(session: Session) -> SessionRow:
+    """A session in one line."""
     counts = session.counts or {}
     jobs = sum(counts.values())
     total = max(jobs, 1)
