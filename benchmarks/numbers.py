@@ -11,13 +11,18 @@ from benchmarks.documents import Counter
 
 def following(name: str) -> int:
     """The next number of this name, from 1; atomic across processes."""
+    return reserve(name, 1)
+
+
+def reserve(name: str, count: int) -> int:
+    """The first of the next `count` numbers of this name, from 1; atomic across processes."""
     found = Counter._get_collection().find_one_and_update(
         {"_id": name},
-        {"$inc": {"value": 1}, "$setOnInsert": {"epoch": str(ObjectId())}},
+        {"$inc": {"value": count}, "$setOnInsert": {"epoch": str(ObjectId())}},
         upsert=True,
         return_document=ReturnDocument.AFTER,
     )
-    return int(found["value"])
+    return int(found["value"]) - count + 1
 
 
 def latest(name: str) -> int:

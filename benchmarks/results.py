@@ -75,30 +75,13 @@ def store(client: Client, job_id: str, body: contract.ResultBody, raw: bytes) ->
 
 def _write(client: Client, job: Job, body: contract.ResultBody, body_hash: str, result_id: str) -> Result:
     session = Session.objects(id=job.session).first()
-    _write_bulk(result_id, body)
-    result = Result(
-        id=result_id,
-        number=numbers.following("results"),
-        session=job.session,
-        session_number=session.number if session else None,
-        job=job.id,
-        attempt=body.attempt,
-        body_hash=body_hash,
-        client=client.id,
-        client_name=client.name,
-        model=job.model,
-        digest=job.digest,
-        suite=session.suite if session else None,
-        suite_version=session.suite_version if session else None,
-        outcome=body.outcome,
-        error=wire.encode(body.error),
-        duration_s=body.duration_s,
-        cells=derive.cells(body.cells, body.environment, body.telemetry),
-        **_environment(client, body.environment),
-    )
-    result.valid = derive.all_valid(result.cells)
-    result.placement = derive.placement(body.cells)
-    _pin_conditions(result, body)
+    for block in blocks(result_id, body):
+        block.save()
+    if body.telemetry is not None:
+        recording(result_id, body.telemetry).save()
+    if body.environment is not None:
+        hardware.keep(body.environment.hardware)
+    result = Result(**summary(client, job, session, body, body_hash), number=numbers.following("results"))
     try:
         result.save(force_insert=True)
     except NotUniqueError:  # the same body in two requests at a time
@@ -106,47 +89,70 @@ def _write(client: Client, job: Job, body: contract.ResultBody, body_hash: str, 
     return result
 
 
-def _pin_conditions(result: Result, body: contract.ResultBody) -> None:
+def summary(
+    client: Client, job: Job, session: Session | None, body: contract.ResultBody, body_hash: str
+) -> dict[str, Any]:
+    """The fields of the result that this body makes, but for its number. Pure."""
+    fields: dict[str, Any] = {
+        "id": f"{job.id}-{body.attempt}",
+        "session": job.session,
+        "session_number": session.number if session else None,
+        "job": job.id,
+        "attempt": body.attempt,
+        "body_hash": body_hash,
+        "client": client.id,
+        "client_name": client.name,
+        "model": job.model,
+        "digest": job.digest,
+        "suite": session.suite if session else None,
+        "suite_version": session.suite_version if session else None,
+        "outcome": body.outcome,
+        "error": wire.encode(body.error),
+        "duration_s": body.duration_s,
+        "cells": derive.cells(body.cells, body.environment, body.telemetry),
+        "placement": derive.placement(body.cells),
+        **_environment(client, body.environment),
+    }
+    fields["valid"] = derive.all_valid(fields["cells"])
     gear = wire.encode(body.environment.hardware) if body.environment else None
     specs = {run.spec.name: wire.encode(run.spec) for run in body.cells if run.samples}
-    for name, value in conditions.stamp(result.to_mongo(), gear, specs).items():
-        setattr(result, name, value)
+    return {**fields, **conditions.stamp(fields, gear, specs)}
 
 
-def _write_bulk(result_id: str, body: contract.ResultBody) -> None:
-    for position, run in enumerate(body.cells):
-        if run.samples:
-            SampleBlock(
-                id=f"{result_id}:{position}",
-                result=result_id,
-                position=position,
-                cell=run.spec.name,
-                spec=wire.encode(run.spec),
-                samples=wire.encode(run.samples),
-            ).save()
-    if body.telemetry is not None:
-        _write_telemetry(result_id, body.telemetry)
+def blocks(result_id: str, body: contract.ResultBody) -> list[SampleBlock]:
+    """The raw samples of every cell that has any, as they are kept."""
+    return [
+        SampleBlock(
+            id=f"{result_id}:{position}",
+            result=result_id,
+            position=position,
+            cell=run.spec.name,
+            spec=wire.encode(run.spec),
+            samples=wire.encode(run.samples),
+        )
+        for position, run in enumerate(body.cells)
+        if run.samples
+    ]
 
 
-def _write_telemetry(result_id: str, recorded: contract.Telemetry) -> None:
-    """What pages and the API read, and beside it the whole where that is longer."""
+def recording(result_id: str, recorded: contract.Telemetry) -> TelemetrySeries:
+    """The telemetry as it is kept: what pages and the API read, and beside it the whole where that is longer."""
     small = telemetry.downsample(recorded)
     raw = None if small is recorded else Binary(zlib.compress(wire.dumps(recorded)))
-    TelemetrySeries(id=result_id, content=wire.encode(small), raw=raw).save()
+    return TelemetrySeries(id=result_id, content=wire.encode(small), raw=raw)
 
 
 def _environment(client: Client, environment: contract.RunEnvironment | None) -> dict[str, Any]:
     if environment is None:  # it failed before it could be read; a simulator's failure still is one
         return {"simulated": bool((client.ollama or {}).get("simulated"))}
     plain = wire.encode(environment)
-    config = hardware.keep(environment.hardware)
     return {
         "simulated": environment.ollama.simulated,
         "ollama_version": environment.ollama.version,
         "family": environment.model.family,
         "quantization": environment.model.quantization,
         "parameter_size": environment.model.parameter_size,
-        "hardware_config": config.id,
+        "hardware_config": hardware.content_hash(environment.hardware),
         "environment": {name: value for name, value in plain.items() if name != "hardware"},
     }
 

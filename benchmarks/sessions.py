@@ -73,7 +73,7 @@ def start(
     chosen = target_checks.check(targets, plan)
     measured = suites.used(plan.cells, [one.model for one in chosen], plan.fields)
     chosen = target_checks.foreseen(chosen, plan, budget)
-    title = one_line(name or "") or _title(chosen)
+    title = one_line(name or "") or title_of(chosen)
     if len(title) > NAME_LENGTH or len(note or "") > NOTE_LENGTH:
         message = f"A name has at most {NAME_LENGTH} characters, a note {NOTE_LENGTH}."
         raise Invalid(message, [FieldError("name" if len(title) > NAME_LENGTH else "note", message)])
@@ -118,7 +118,7 @@ def _job(session: Session, position: int, one: Chosen) -> Job:
     )
 
 
-def _title(chosen: Sequence[Chosen]) -> str:
+def title_of(chosen: Sequence[Chosen]) -> str:
     """`llama3.2:3b on forge`, `4 models on 2 machines`."""
     models = list(dict.fromkeys(one.model.name for one in chosen))
     machines = list(dict.fromkeys(one.client.name for one in chosen))

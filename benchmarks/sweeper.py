@@ -66,11 +66,11 @@ def sweep() -> bool:
         return False
     touched: set[ObjectId] = set()
     if not lease.frozen(now()):
-        presence.refresh_all()  # while it is frozen it was the server that was away, not its machines
         touched |= expire_offers() | lose_silent() | fail_lost() | fail_unreachable()
     touched |= force_cancels() | requeue_due()
     for session in touched:
         sessions.recompute(session)
+    presence.refresh_all(lease.frozen(now()))
     events.trim()
     return True
 
