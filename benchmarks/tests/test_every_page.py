@@ -151,7 +151,7 @@ def test_a_page_asks_as_often_for_many_things_as_for_few(database, counting):
 
 def addresses(machine: Any, result: Any) -> list[str]:
     session = f"/sessions/{result.session}"
-    lists = ["/fleet", "/models", "/sessions", "/sessions/new", "/results"]
+    lists = ["/", "/events", "/fleet", "/models", "/sessions", "/sessions/new", "/results"]
     return [*lists, f"/machines/{machine.id}", session, f"{session}/live", f"/results/{result.id}"]
 
 
