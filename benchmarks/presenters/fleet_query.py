@@ -44,7 +44,7 @@ SORTS: Mapping[str, tuple[str, Callable[[MachineRow], str | float]]] = {
     "rate": ("Fastest first", _rate),
     "hardware": ("Hardware", lambda each: (each.hardware or "~").casefold()),
     "disk": ("Least free disk first", _free_disk),
-    "seen": ("Last seen", _seen),
+    "seen": ("Recently seen first", _seen),
 }
 
 
