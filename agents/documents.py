@@ -62,10 +62,13 @@ class Client(Document):
 
     ollama = DictField(default=None, null=True)
     ollama_since = DateTimeField()  # when its reachability last changed
+    ollama_version = StringField()  # the last one it said, also while it is away
     loaded = ListField(DictField())
     reading = DictField(default=None, null=True)
-    history = ListField(DictField())  # the last HISTORY_LENGTH readings, oldest first: {at, cpu, memory, gpu}
+    # The last HISTORY_LENGTH readings, oldest first: {at, cpu, memory, gpu, gpu_memory, power_w, temperature_c}
+    history = ListField(DictField())
     hardware_config = StringField()
+    hardware_history = ListField(DictField())  # {config, at} of each change, oldest first
     models_hash = StringField()
     models_count = IntField()
     models_at = DateTimeField()  # when its whole list last came
@@ -98,8 +101,29 @@ class EnrolmentToken(Document):
     id = StringField(primary_key=True)  # sha256 of the token, hex
     schema = IntField(default=1)
     name = StringField()  # the name its machine will have; None: its host name
+    labels = ListField(StringField(max_length=60))  # the labels it will have
     created_by = StringField()
     created_at = DateTimeField(default=now)
     expires_at = DateTimeField(required=True)
     used_at = DateTimeField()
     client = ObjectIdField()
+
+
+class Event(Document):
+    """Something that happened, in a sentence that stands without what it is about: that may be gone by now.
+
+    Written by `agents/events.py` only. `kind` is one of its kinds; `data` is what the sentence was made of.
+    """
+
+    meta = {"collection": "events", "auto_create_index": False}
+    schema = IntField(default=1)
+    number = IntField(required=True)
+    at = DateTimeField(default=now)
+    kind = StringField(required=True)
+    words = StringField(required=True)
+    client = ObjectIdField()
+    client_name = StringField()
+    session = ObjectIdField()
+    job = ObjectIdField()
+    result = StringField()
+    data = DictField()

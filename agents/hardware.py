@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mongoengine.errors import NotUniqueError
@@ -10,6 +12,21 @@ from agent.obt_agent import contract, wire
 from agents.documents import HardwareConfig
 
 GIB = 1024**3
+UNTOLD = ("missing",)  # why something could not be read is no hardware
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that is not what it was. None: it was not there, or is not any more."""
+
+    what: str
+    before: str | None
+    after: str | None
+
+    @property
+    def words(self) -> str:
+        """`GPU name RTX 3090 → RTX 4090`."""
+        return f"{self.what} {self.before or 'none'} → {self.after or 'none'}"
 
 
 def content_hash(hardware: contract.Hardware) -> str:
@@ -31,6 +48,11 @@ def keep(hardware: contract.Hardware) -> HardwareConfig:
     return known  # type: ignore[no-any-return]
 
 
+def contents(ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Hardware contents by config id, in one query."""
+    return {config.id: dict(config.content) for config in HardwareConfig.objects(id__in=list(ids))}
+
+
 def summary(content: dict[str, Any] | None) -> str | None:
     """One line: the GPUs where there are any, else the CPU and memory. None when nothing is known."""
     if not content:
@@ -42,3 +64,32 @@ def summary(content: dict[str, Any] | None) -> str | None:
     memory = content.get("memory_total_bytes")
     cpu = content.get("cpu", {}).get("model") or "CPU of unknown model"
     return f"{cpu}, {memory / GIB:.0f} GB" if memory else str(cpu)
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """What differs between two hardware contents, in the order the newer one names it."""
+    old, new = _flat(before), _flat(after)
+    names = list(dict.fromkeys([*new, *old]))
+    return [Change(name, old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)]
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """`{"GPU name": …, "OS kernel": …, "memory": "64 GB"}`; what is unknown is left out."""
+    found: dict[str, str] = {}
+    for key, value in content.items():
+        if value is None or key in UNTOLD:
+            continue
+        name = f"{prefix} {_words(key)}".strip()
+        if isinstance(value, Mapping):
+            found |= _flat(value, _words(key))
+        elif isinstance(value, list):
+            many = len(value) > 1
+            for i, each in enumerate(value):
+                found |= _flat(each, f"GPU {i}" if many else "GPU") if isinstance(each, Mapping) else {name: str(each)}
+        elif key != "index":
+            found[name] = f"{value / GIB:.0f} GB" if key.endswith("_bytes") else str(value)
+    return found
+
+
+def _words(key: str) -> str:
+    return {"cpu": "CPU", "os": "OS", "gpus": "GPU"}.get(key, key.removesuffix("_bytes").replace("_", " "))

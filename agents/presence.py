@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
+from agents import events
 from agents.documents import Client
 from benchmarks import live
 from benchmarks.demo.marks import made_up
@@ -59,22 +60,20 @@ def of(client: Client) -> Verdict:
     return judge(client.last_seen_at, client.ollama, client.ollama_since, now())
 
 
-def refresh_all() -> None:
-    """Store and show the states that time has changed since they were stored.
+def refresh_all(frozen: bool = False) -> None:
+    """Store, tell and show the states that time has changed since they were stored.
 
-    A machine of the demo has no agent: unless it is made up as offline, it is taken as heard of just now.
+    While it is `frozen` it was the server that was away, and no machine is blamed for its silence. A machine of the
+    demo has no agent: unless it is made up as offline, it is taken as heard of just now.
     """
     changed = False
-    for client in Client.objects.only("last_seen_at", "ollama", "ollama_since", "state"):
+    for client in Client.objects.only("name", "last_seen_at", "ollama", "ollama_since", "state"):
         if made_up(client.id) and client.state != Presence.OFFLINE:
             _hear_of(client)
             continue
         verdict = of(client)
-        if verdict.state != client.state:
-            Client.objects(id=client.id, state=client.state).update_one(
-                set__state=verdict.state.value, set__reason=verdict.reason, set__state_since=verdict.since or now()
-            )
-            changed = True
+        if verdict.state != client.state and not (frozen and verdict.state is Presence.OFFLINE):
+            changed = _store(client, verdict) or changed
     if changed:
         live.fleet_changed()
 
@@ -82,3 +81,13 @@ def refresh_all() -> None:
 def _hear_of(client: Client) -> None:
     if client.last_seen_at is None or now() - client.last_seen_at > HEARD_OF_EVERY:
         Client.objects(id=client.id).update_one(set__last_seen_at=now())
+
+
+def _store(client: Client, verdict: Verdict) -> bool:
+    """Whether it was this process that stored the new state; that one tells it."""
+    done = Client.objects(id=client.id, state=client.state).update_one(
+        set__state=verdict.state.value, set__reason=verdict.reason, set__state_since=verdict.since or now()
+    )
+    if done and verdict.state is Presence.OFFLINE:
+        events.report("machine_offline", f"{client.name}: its agent stopped reporting", client=client)
+    return bool(done)

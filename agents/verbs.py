@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,8 @@ from django.conf import settings
 from mongoengine.errors import NotUniqueError
 
 from agent.obt_agent import contract, wire
-from agents import credentials, hardware, presence
+from agents import changes as seen_changes
+from agents import credentials, events, hardware, presence
 from agents.documents import Client, EnrolmentToken, ModelInstallation
 from benchmarks import live
 from obt_site.clock import now
@@ -21,6 +23,8 @@ TOKEN_PREFIX = "obte"  # noqa: S105  (a prefix, not a secret)
 TOKEN_BYTES = 24
 NAME_LENGTH = 100
 HISTORY_LENGTH = 60  # readings, one per sync: about ten minutes
+HARDWARE_HISTORY_LENGTH = 50  # changes of the hardware
+LABELS_MAXIMUM, LABEL_LENGTH = 20, 60
 NAME_TRIES = 1000
 
 
@@ -36,13 +40,19 @@ def find(client_id: str) -> Client:
 
 
 def create_enrolment_token(
-    name: str | None = None, by: str = "system", lifetime: timedelta | None = None
+    name: str | None = None, by: str = "system", lifetime: timedelta | None = None, labels: Sequence[str] = ()
 ) -> tuple[str, datetime]:
-    """A one-use token and when it expires. The text is returned once; only its hash is kept."""
+    """A one-use token and when it expires. The text is returned once; only its hash is kept.
+
+    `name` and `labels` are those its machine will have.
+    """
     token = f"{TOKEN_PREFIX}_{secrets.token_urlsafe(TOKEN_BYTES)}"
     expires_at = now() + (lifetime or settings.ENROLMENT_TOKEN_LIFETIME)
     name = check_name(name) if name else None
-    EnrolmentToken(id=token_id(token), name=name, created_by=by, expires_at=expires_at).save(force_insert=True)
+    cleaned = check_labels(labels)
+    EnrolmentToken(id=token_id(token), name=name, labels=cleaned, created_by=by, expires_at=expires_at).save(
+        force_insert=True
+    )
     return token, expires_at
 
 
@@ -65,7 +75,8 @@ def register(request: contract.RegisterRequest) -> contract.RegisterResponse:
     used = EnrolmentToken.objects(id=token.id, used_at=None).update_one(set__used_at=moment, set__client=identity)
     if not used:
         raise Unauthenticated(_why_not(EnrolmentToken.objects(id=token.id).first()))
-    client = _insert_client(identity, token.name or request.name or request.hostname, request, issued)
+    client = _insert_client(identity, token, request, issued)
+    events.report("machine_registered", f"{client.name} was added by {token.created_by}", client=client)
     live.fleet_changed()
     return contract.RegisterResponse(str(client.id), client.name, issued.text, moment.isoformat())
 
@@ -79,15 +90,16 @@ def _why_not(token: EnrolmentToken | None) -> str:
 
 
 def _insert_client(
-    identity: ObjectId, wanted: str, request: contract.RegisterRequest, issued: credentials.Issued
+    identity: ObjectId, token: EnrolmentToken, request: contract.RegisterRequest, issued: credentials.Issued
 ) -> Client:
     """Two machines of one name become `name` and `name-2`."""
-    wanted = one_line(wanted)[: NAME_LENGTH - 5].strip() or "machine"
+    wanted = one_line(token.name or request.name or request.hostname)[: NAME_LENGTH - 5].strip() or "machine"
     for i in range(1, NAME_TRIES):
         client = Client(
             id=identity,
             name=wanted if i == 1 else f"{wanted}-{i}",
             hostname=request.hostname,
+            labels=token.labels,
             credential_id=issued.id,
             credential_hash=issued.hash,
             agent_version=request.agent_version,
@@ -127,26 +139,37 @@ def take_in(client: Client, request: contract.SyncRequest) -> list[str]:
         **_reading(client, request.reading, moment),
     }
     resend: list[str] = []
+    other_models = seen_changes.ModelChanges()
     if request.hardware is not None:
-        changes["hardware_config"] = hardware.keep(request.hardware).id
+        changes |= _hardware(client, hardware.keep(request.hardware).id, moment)
     elif request.hardware_hash is not None and request.hardware_hash != client.hardware_config:
         resend.append("hardware")
     if request.models is not None:
-        _keep_models(client, request.models)
+        other_models = _keep_models(client, request.models)
         changes |= {"models_hash": request.models_hash, "models_count": len(request.models), "models_at": moment}
     elif request.models_hash is not None and request.models_hash != client.models_hash:
         resend.append("models")
     changes |= _state(client, changes, moment)
     Client._get_collection().update_one({"_id": client.id}, {"$set": changes})
+    seen_changes.report(client, changes, moment)
+    seen_changes.report_models(client, other_models)
     live.fleet_changed()
     return resend
+
+
+def _hardware(client: Client, config: str, moment: datetime) -> dict[str, Any]:
+    if config == client.hardware_config:
+        return {}
+    history = [*client.hardware_history, {"config": config, "at": moment}]
+    return {"hardware_config": config, "hardware_history": history[-HARDWARE_HISTORY_LENGTH:]}
 
 
 def _ollama(client: Client, state: contract.OllamaState, moment: datetime) -> dict[str, Any]:
     known = client.ollama or {}
     same = known and known.get("reachable") == state.reachable and known.get("problem") == state.problem
     since = client.ollama_since if same and client.ollama_since else moment
-    return {"ollama": wire.encode(state), "ollama_since": since}
+    version = state.version or client.ollama_version
+    return {"ollama": wire.encode(state), "ollama_since": since, "ollama_version": version}
 
 
 def _reading(client: Client, reading: contract.HostReading | None, moment: datetime) -> dict[str, Any]:
@@ -155,9 +178,24 @@ def _reading(client: Client, reading: contract.HostReading | None, moment: datet
     memory = None
     if reading.memory_used_bytes is not None and reading.memory_total_bytes:
         memory = 100 * reading.memory_used_bytes / reading.memory_total_bytes
-    gpu = reading.gpus[0].utilisation_percent if reading.gpus else None
-    entry = {"at": moment, "cpu": reading.cpu_percent, "memory": memory, "gpu": gpu}
+    entry = {"at": moment, "cpu": reading.cpu_percent, "memory": memory, **_gpu(reading)}
     return {"reading": wire.encode(reading), "history": [*client.history, entry][-HISTORY_LENGTH:]}
+
+
+def _gpu(reading: contract.HostReading) -> dict[str, Any]:
+    """The first GPU of a reading, as the history keeps it: % of use and memory, W, °C."""
+    if not reading.gpus:
+        return {"gpu": None}
+    gpu = reading.gpus[0]
+    memory = None
+    if gpu.memory_used_bytes is not None and gpu.memory_total_bytes:
+        memory = 100 * gpu.memory_used_bytes / gpu.memory_total_bytes
+    return {
+        "gpu": gpu.utilisation_percent,
+        "gpu_memory": memory,
+        "power_w": gpu.power_w,
+        "temperature_c": gpu.temperature_c,
+    }
 
 
 def _state(client: Client, changes: dict[str, Any], moment: datetime) -> dict[str, Any]:
@@ -168,9 +206,10 @@ def _state(client: Client, changes: dict[str, Any], moment: datetime) -> dict[st
     return {"state": verdict.state.value, "reason": verdict.reason, "state_since": since}
 
 
-def _keep_models(client: Client, models: list[contract.InstalledModel]) -> None:
-    """Make the stored list equal to the sent one, touching only what differs."""
+def _keep_models(client: Client, models: list[contract.InstalledModel]) -> seen_changes.ModelChanges:
+    """Make the stored list equal to the sent one, touching only what differs; returns what that was."""
     known = {model.name: model for model in ModelInstallation.objects(client=client.id)}
+    digests = {name: model.digest for name, model in known.items()}
     sent = {model.name: model for model in models}
     gone = [model.id for name, model in known.items() if name not in sent]
     if gone:
@@ -183,6 +222,11 @@ def _keep_models(client: Client, models: list[contract.InstalledModel]) -> None:
         for key, value in {**fields, "seen_at": now()}.items():
             document[key] = value
         document.save()
+    return seen_changes.ModelChanges(
+        added=tuple(name for name in sent if name not in known),
+        removed=tuple(name for name in known if name not in sent),
+        other_digest=tuple(name for name in sent if name in digests and digests[name] != sent[name].digest),
+    )
 
 
 # -- by people -------------------------------------------------------------------------------------------------------
@@ -190,29 +234,46 @@ def _keep_models(client: Client, models: list[contract.InstalledModel]) -> None:
 
 def rename(client: Client, name: str) -> Client:
     """Give the machine another name; a taken one is a Conflict."""
+    wanted = check_name(name)
     try:
-        Client.objects(id=client.id).update_one(set__name=check_name(name))
+        Client.objects(id=client.id).update_one(set__name=wanted)
     except NotUniqueError:
         raise Conflict(f"Another machine is already called “{name.strip()[:NAME_LENGTH]}”.") from None
+    renamed = find(str(client.id))
+    if wanted != client.name:
+        words = f"{client.name} is called {wanted} now"
+        events.report("machine_renamed", words, client=renamed, before=client.name, after=wanted)
     live.fleet_changed()
-    return find(str(client.id))
+    return renamed
 
 
 def set_paused(client: Client, paused: bool) -> Client:
     """A paused machine stays in sight and gets no new job."""
     Client.objects(id=client.id).update_one(set__paused=paused)
+    if paused != client.paused:
+        words = "is paused: it gets no new job" if paused else "takes jobs again"
+        events.report("machine_paused" if paused else "machine_resumed", f"{client.name} {words}", client=client)
     live.fleet_changed()
     live.wake(client.id)
     return find(str(client.id))
 
 
-def set_labels(client: Client, labels: list[str]) -> Client:
-    """Replace the machine's labels."""
-    cleaned = list(dict.fromkeys(label.strip() for label in labels if label.strip()))
-    if len(cleaned) > 20 or any(len(label) > 60 for label in cleaned):
-        message = "A machine has at most 20 labels of at most 60 characters."
+def check_labels(labels: Sequence[str]) -> list[str]:
+    """Labels, trimmed, each once; raises Invalid when there are too many or one is too long."""
+    cleaned = list(dict.fromkeys(label for each in labels if (label := one_line(each).strip())))
+    if len(cleaned) > LABELS_MAXIMUM or any(len(label) > LABEL_LENGTH for label in cleaned):
+        message = f"A machine has at most {LABELS_MAXIMUM} labels of at most {LABEL_LENGTH} characters."
         raise Invalid(message, [FieldError("labels", message)])
+    return cleaned
+
+
+def set_labels(client: Client, labels: Sequence[str]) -> Client:
+    """Replace the machine's labels."""
+    cleaned = check_labels(labels)
     Client.objects(id=client.id).update_one(set__labels=cleaned)
+    if cleaned != list(client.labels):
+        words = f"{client.name} is labelled {', '.join(cleaned)}" if cleaned else f"{client.name} has no labels now"
+        events.report("machine_labelled", words, client=client, before=list(client.labels), after=cleaned)
     live.fleet_changed()
     return find(str(client.id))
 

@@ -9,12 +9,16 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from agents import package, verbs
+from agents import package, removal, verbs
 from agents.documents import Client
+from benchmarks.presenters.enrolment import enrolment_of, find_enrolment
+from benchmarks.presenters.event_log import event_page
 from benchmarks.presenters.fleet import fleet as fleet_view
-from benchmarks.presenters.live_pages import render_fleet, rights
-from benchmarks.presenters.machine import enrolment_of, find_enrolment, machine_view
+from benchmarks.presenters.fleet_query import read_query
+from benchmarks.presenters.live_pages import render_fleet, render_machine, rights
+from benchmarks.presenters.machine import machine_view
 from obt_site.access import Role, requires
+from obt_site.asked import Asked
 from obt_site.errors import Conflict, Invalid, NotFound
 
 AGENT_FILE = "agent.pyz"
@@ -24,8 +28,7 @@ AGENT_FILE = "agent.pyz"
 @requires(Role.VIEWER)
 def fleet(request: HttpRequest) -> HttpResponse:
     """Every machine, live."""
-    show = request.GET.get("show", "all")
-    context = {"place": "fleet", "fleet": fleet_view(show), **_rights(request)}
+    context = {"place": "fleet", "fleet": fleet_view(read_query(request.GET)), **_rights(request)}
     return render(request, "agents/fleet.html", context)
 
 
@@ -33,8 +36,15 @@ def fleet(request: HttpRequest) -> HttpResponse:
 @requires(Role.VIEWER)
 def fleet_live(request: HttpRequest) -> HttpResponse:
     """The parts of the fleet page as they are now, for a page that missed something."""
-    rendered = render_fleet(request.role, request.GET.get("show", "all"))  # type: ignore[attr-defined]
+    rendered = render_fleet(request.role, read_query(request.GET))  # type: ignore[attr-defined]
     return JsonResponse({"html": rendered.html})
+
+
+@require_safe
+@requires(Role.VIEWER)
+def events(request: HttpRequest) -> HttpResponse:
+    """What happened, newest first."""
+    return render(request, "agents/events.html", {"place": "events", "page": event_page(Asked(request.GET))})
 
 
 def _rights(request: HttpRequest) -> dict[str, bool]:
@@ -48,8 +58,16 @@ def machine(request: HttpRequest, client_id: str) -> HttpResponse:
     return _show(request, verbs.find(client_id))
 
 
+@require_safe
+@requires(Role.VIEWER)
+def machine_live(request: HttpRequest, client_id: str) -> HttpResponse:
+    """The parts of a machine's page as they are now, for a page that missed something."""
+    return JsonResponse({"html": render_machine(client_id).html})
+
+
 def _show(request: HttpRequest, client: Client, status: int = 200, **extra: Any) -> HttpResponse:
-    context = {"place": "fleet", "view": machine_view(client), **_rights(request), **extra}
+    view = machine_view(client)
+    context = {"place": "fleet", "view": view, "now": view.now, **_rights(request), **extra}
     return render(request, "agents/machine.html", context, status=status)
 
 
@@ -77,6 +95,33 @@ def pause(request: HttpRequest, client_id: str) -> HttpResponse:
     return redirect("machine", client_id=client_id)
 
 
+@require_POST
+@requires(Role.ADMIN)
+def labels(request: HttpRequest, client_id: str) -> HttpResponse:
+    """Other labels, separated by commas; what is wrong is said beside the field."""
+    client, typed = verbs.find(client_id), request.POST.get("labels", "")
+    try:
+        changed = verbs.set_labels(client, typed.split(","))
+    except Invalid as refusal:
+        return _show(request, client, refusal.status, typed_labels=typed, labels_error=refusal.detail)
+    said = ", ".join(changed.labels)
+    messages.success(request, f"{client.name} is labelled {said}." if said else f"{client.name} has no labels now.")
+    return redirect("machine", client_id=client_id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Role.ADMIN)
+def remove(request: HttpRequest, client_id: str) -> HttpResponse:
+    """What removing the machine would end, as a question; by POST it is removed."""
+    client = verbs.find(client_id)
+    if request.method == "POST":
+        removal.remove(client, request.user.get_username())
+        messages.success(request, f"{client.name} was removed. Its results stay.")
+        return redirect("fleet")
+    context = {"place": "fleet", "client": client, "loss": removal.consequences(client)}
+    return render(request, "agents/machine_remove.html", context)
+
+
 # -- adding one ------------------------------------------------------------------------------------------------------
 
 
@@ -85,14 +130,18 @@ def pause(request: HttpRequest, client_id: str) -> HttpResponse:
 @requires(Role.ADMIN)
 def add(request: HttpRequest) -> HttpResponse:
     """A name, then one line to paste. The token is made by POST and shown once; it is never part of an address."""
-    name = request.POST.get("name", "")
-    context = {"place": "fleet", "typed_name": name, "server": _server(request), "only_here": _only_here(request)}
+    name, labels_typed = request.POST.get("name", ""), request.POST.get("labels", "")
+    context = {"place": "fleet", "server": _server(request), "only_here": _only_here(request)}
+    context |= {"typed_name": name, "typed_labels": labels_typed}
     if request.method != "POST":
         return render(request, "agents/machine_add.html", context)
     try:
-        token, _ = verbs.create_enrolment_token(name.strip() or None, by=request.user.get_username())
+        token, _ = verbs.create_enrolment_token(
+            name.strip() or None, by=request.user.get_username(), labels=labels_typed.split(",")
+        )
     except Invalid as refusal:
-        return render(request, "agents/machine_add.html", {**context, "name_error": refusal.detail}, status=422)
+        wrong = {f"{error.field}_error": error.message for error in refusal.errors}
+        return render(request, "agents/machine_add.html", {**context, **wrong}, status=422)
     context |= {"token": token, "enrolment": enrolment_of(token)}
     return render(request, "agents/machine_add.html", context)
 

@@ -9,15 +9,17 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qs
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.http import QueryDict
 
 from benchmarks import live
-from benchmarks.presenters.live_pages import Rendered, render_fleet, render_session
+from benchmarks.presenters.fleet_query import read_query
+from benchmarks.presenters.live_pages import Rendered, render_fleet, render_machine, render_session
 from obt_site.access import Role, role_of
 from obt_site.errors import NotFound
 
@@ -123,14 +125,28 @@ def _fresh_role(user: Any) -> Role | None:
 
 
 class FleetConsumer(LiveConsumer):
-    """`/ws/fleet`, with the page's `?show=`."""
+    """`/ws/fleet`, with the page's query string. Rows that the reader has in sight keep their places."""
+
+    in_sight: Sequence[str] = ()
 
     def group(self) -> str:
         return live.FLEET
 
     def render(self, role: Role) -> Rendered:
-        query = parse_qs(self.scope.get("query_string", b"").decode("ascii", "replace"))
-        return render_fleet(role, query.get("show", ["all"])[0])
+        query = QueryDict(self.scope.get("query_string", b""))
+        rendered = render_fleet(role, read_query(query), self.in_sight)
+        self.in_sight = rendered.in_sight
+        return rendered
+
+
+class MachineConsumer(LiveConsumer):
+    """`/ws/machines/<id>`"""
+
+    def group(self) -> str:
+        return live.FLEET
+
+    def render(self, role: Role) -> Rendered:
+        return render_machine(self.scope["url_route"]["kwargs"]["client_id"])
 
 
 class SessionConsumer(LiveConsumer):

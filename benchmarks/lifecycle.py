@@ -15,6 +15,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from agents import events
 from benchmarks.documents import Job
 from obt_site.clock import now
 
@@ -110,7 +111,21 @@ def move(job: Job, target: State, by: Actor, **values: Any) -> Job:
     if not allowed(source, target, by):
         raise IllegalTransition(f"{source} → {target} by {by} is not a transition of job {job.id}")
     changes = {"state": target.value, "state_since": now(), **_implied(job, source, target), **values}
-    return update(job, changes, state=source.value, attempt=job.attempt, lease=job.lease)
+    moved = update(job, changes, state=source.value, attempt=job.attempt, lease=job.lease)
+    if target in (State.FAILED, State.TIMED_OUT):
+        _report_failure(moved, target)
+    return moved
+
+
+def _report_failure(job: Job, target: State) -> None:
+    error = job.error or {}
+    end = "ran out of time" if target is State.TIMED_OUT else "failed"
+    words = f"{job.model} on {job.client_name or 'a machine'} {end}{': ' if error else ''}{error.get('message') or ''}"
+    again = "; it is tried again by itself" if job.not_before else ""
+    events.report(
+        "job_failed", f"{words.rstrip('.')}{again}", client_id=job.client, client_name=job.client_name,
+        session=job.session, job=job.id, result=job.result, model=job.model, error=error.get("kind"),
+    )  # fmt: skip
 
 
 def _implied(job: Job, source: State, target: State) -> dict[str, Any]:

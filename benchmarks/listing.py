@@ -15,6 +15,7 @@ from typing import Any, Generic, Literal, TypeVar
 from bson import ObjectId
 from mongoengine import Document
 
+from agents.documents import Event
 from benchmarks import numbers
 from benchmarks.documents import Result, Session
 
@@ -91,6 +92,18 @@ def sessions(before: int | None, limit: int, keep: Callable[[Found], bool] = lam
     return _page(Session, "sessions", {}, keep, before, limit)
 
 
+def events(
+    before: int | None, limit: int, *, client: str | None = None, kind: str | None = None, since: datetime | None = None
+) -> Page[Event]:
+    """At most `limit` events numbered below `before` (None: the newest), of this machine, kind, and since then."""
+    equal: dict[str, Any] = {"client": ObjectId(client)} if client else {"kind": kind} if kind else {}
+
+    def keep(found: Found) -> bool:
+        return (kind is None or found["kind"] == kind) and (since is None or found["at"] >= since)
+
+    return _page(Event, "events", equal, keep, before, limit, since, at="at")
+
+
 def real_exists() -> bool:
     """Whether a real Ollama, not the simulator, has been measured."""
     return bool(_page(Result, "results", {"simulated": False}, _measured, None, 1).items)
@@ -145,6 +158,7 @@ def _page(
     before: int | None,
     limit: int,
     since: datetime | None = None,
+    at: str = "created_at",
 ) -> Page[D]:
     """Windows downwards until the page and one more are found, the numbers end, time is up, or too much was read."""
     top = numbers.latest(counter) + 1
@@ -157,7 +171,7 @@ def _page(
         items += [one for one in found if keep(one)]
         if len(items) > limit:
             return Page([kind._from_son(one) for one in items[:limit]], items[limit - 1]["number"])
-        if since is not None and found and found[-1]["created_at"] < since - CLOCK_SLACK:
+        if since is not None and found and found[-1][at] < since - CLOCK_SLACK:
             break
         if read >= MOST_READ and low > 1:
             return Page([kind._from_son(one) for one in items], low)

@@ -13,7 +13,7 @@ from bson import Binary, ObjectId
 from mongoengine.errors import NotUniqueError
 
 from agent.obt_agent import contract, wire
-from agents import hardware
+from agents import events, hardware
 from agents.documents import Client
 from benchmarks import conditions, derive, leases, lifecycle, numbers, retry, sessions, telemetry
 from benchmarks.documents import Job, LateResult, Result, SampleBlock, Session, TelemetrySeries
@@ -65,6 +65,11 @@ def store(client: Client, job_id: str, body: contract.ResultBody, raw: bytes) ->
         leases.check(job, body.attempt, body.lease)
     result = _write(client, job, body, body_hash, result_id)
     _finish(job, body, result)
+    if body.outcome == "succeeded" and not result.valid:
+        words = f"{job.model} on {client.name}: not every cell has its number"
+        events.report(
+            "result_invalid", words, client=client, session=job.session, job=job.id, result=result.id, model=job.model
+        )
     return result, True
 
 
@@ -175,11 +180,16 @@ def _finish(job: Job, body: contract.ResultBody, result: Result) -> None:
 
 
 def _keep_late(client: Client, job: Job, body: contract.ResultBody, raw: bytes, body_hash: str, reason: str) -> None:
+    late_id = f"{job.id}-{body.attempt}-{body_hash[:16]}"
+    is_new = LateResult.objects(id=late_id).first() is None  # agents send again what was refused
     LateResult(
-        id=f"{job.id}-{body.attempt}-{body_hash[:16]}",
+        id=late_id,
         job=job.id,
         attempt=body.attempt,
         client=ObjectId(client.id),
         reason=reason,
         body=Binary(zlib.compress(raw)),
     ).save()
+    if is_new:
+        words = f"A result of {job.model} came late from {client.name} and does not count: {reason}"
+        events.report("result_late", words, client=client, session=job.session, job=job.id, model=job.model)

@@ -12,6 +12,8 @@ from bson import ObjectId
 
 from agent.obt_agent import wire
 from agent.obt_agent.contract import CellSpec
+from agents import events
+from agents.documents import Client
 from benchmarks import lifecycle, live, numbers, suites
 from benchmarks import targets as target_checks
 from benchmarks.documents import Job, Session
@@ -94,6 +96,7 @@ def start(
     )
     session.save(force_insert=True)
     Job.objects.insert([_job(session, i, one) for i, one in enumerate(chosen)])
+    events.report("session_started", f"#{session.number} {title} was started by {by}", session=session.id)
     recompute(session.id)
     for client_id in {one.client.id for one in chosen}:
         live.wake(client_id)
@@ -198,6 +201,8 @@ def _cancel(job: Job) -> Job | None:
 def _retry(job: Job) -> Job:
     if State(job.state) not in lifecycle.TERMINAL - {State.SUCCEEDED}:
         raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.state}.")
+    if Client.objects(id=job.client).only("id").first() is None:
+        raise Conflict(f"The machine {job.client_name or 'of this job'} was removed; nobody could run it.")
     return lifecycle.move(job, State.QUEUED, Actor.OPERATOR, retries=0, deliveries=0)
 
 
@@ -243,8 +248,22 @@ def recompute(session_id: ObjectId, **values: Any) -> None:
         changes = {**values, **_derived(session), "version": session.version + 1}
         done = Session._get_collection().update_one({"_id": session.id, "version": session.version}, {"$set": changes})
         if done.matched_count:
+            _report_end(session, changes)
             break
     live.session_changed(session_id)
+
+
+END_KINDS = {"succeeded": "session_finished", "failed": "session_failed", "cancelled": "session_cancelled"}
+
+
+def _report_end(before: Session, changes: Mapping[str, Any]) -> None:
+    """Whoever made the update that ended the session tells so: one does, whatever races."""
+    state = changes["state"]
+    if changes["finished_at"] is None or before.finished_at is not None or state not in END_KINDS:
+        return
+    parts = ", ".join(f"{count} {word}" for word, count in changes["counts"].items() if count)
+    words = f"#{before.number} {before.name} has ended: {parts or 'no job'}"
+    events.report(END_KINDS[state], words, session=before.id)
 
 
 def _derived(session: Session) -> dict[str, Any]:

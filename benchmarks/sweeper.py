@@ -16,7 +16,7 @@ from bson import ObjectId
 from django.conf import settings
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from agents import presence
+from agents import events, presence
 from agents.documents import Client
 from benchmarks import lifecycle, live, sessions
 from benchmarks.documents import Job, Session
@@ -70,7 +70,8 @@ def sweep() -> bool:
     touched |= force_cancels() | requeue_due()
     for session in touched:
         sessions.recompute(session)
-    presence.refresh_all()
+    presence.refresh_all(lease.frozen(now()))
+    events.trim()
     return True
 
 

@@ -55,6 +55,9 @@ INDEXES: tuple[Index, ...] = (
     _by("results", "simulated number", "real results; whether any exists"),
     _by("sample_blocks", "result", "the raw samples of a result"),
     _by("late_results", "job", "late results of a job"),
+    _by("events", "number", "the list of events, newest first, in windows; trimming", unique=True),
+    _by("events", "client number", "events of one machine"),
+    _by("events", "kind number", "events of one kind"),
     _by("api_tokens", "user", "a person's tokens"),
 )
 

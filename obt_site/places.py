@@ -35,6 +35,9 @@ BAR = (
 )
 MORE = (
     Place("Job queue", "queue", "clock", "q", "jobs waiting running"),
+    Place("Events", "events", "sessions", "e", "log history what happened"),
+    Place("Compare", "compare", "results", also="difference faster slower"),
+    Place("History", "history", "clock", also="over time drift"),
     Place("Settings", "settings", "settings", also="theme density password limits"),
     Place("API", "api:docs", "terminal", also="scripts tokens openapi"),
     Place("Style guide", "styleguide", "edit", also="components look"),

@@ -2,13 +2,12 @@
 
 from django.contrib import admin
 from django.urls import path, re_path
-from django.views.generic import RedirectView
 
 from agents import api as agent_api
 from agents import views as fleet
 from benchmarks import consumers
 from benchmarks.api import api
-from benchmarks.views import compare, history, models, palette, queue, results, sessions
+from benchmarks.views import compare, dashboard, history, models, palette, queue, results, sessions
 from obt_site import about, assets, health, styleguide
 from obt_site.accounts import settings_page
 from obt_site.accounts import views as accounts
@@ -24,14 +23,19 @@ accounts_urls = [
     path("sign-out", accounts.sign_out, name="sign_out"),
 ]
 fleet_urls = [
-    path("", RedirectView.as_view(pattern_name="fleet"), name="home"),
+    path("", dashboard.home, name="home"),
+    path("home/live", dashboard.home_live, name="home_live"),
     path("fleet", fleet.fleet, name="fleet"),
     path("fleet/live", fleet.fleet_live, name="fleet_live"),
     path("machines/add", fleet.add, name="machine_add"),
     path("machines/enrolments/<str:token_id>", fleet.enrolment, name="machine_enrolment"),
     path("machines/<str:client_id>", fleet.machine, name="machine"),
+    path("machines/<str:client_id>/live", fleet.machine_live, name="machine_live"),
+    path("machines/<str:client_id>/labels", fleet.labels, name="machine_labels"),
+    path("machines/<str:client_id>/remove", fleet.remove, name="machine_remove"),
     path("machines/<str:client_id>/rename", fleet.rename, name="machine_rename"),
     path("machines/<str:client_id>/pause", fleet.pause, name="machine_pause"),
+    path("events", fleet.events, name="events"),
     path("agent.pyz", fleet.agent_file, name="agent_file"),
 ]
 benchmark_urls = [
@@ -79,6 +83,7 @@ urlpatterns = [
 ]
 websocket_urlpatterns = [
     path("ws/fleet", consumers.FleetConsumer.as_asgi()),
+    re_path(r"^ws/machines/(?P<client_id>[0-9a-f]{24})$", consumers.MachineConsumer.as_asgi()),
     re_path(r"^ws/sessions/(?P<session_id>[0-9a-f]{24})$", consumers.SessionConsumer.as_asgi()),
     re_path(r"", consumers.Nowhere.as_asgi()),
 ]

@@ -5,13 +5,14 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from ninja import Query as FromQuery
 from ninja import Router
+from ninja.responses import Status
 from pydantic import Field, StringConstraints
 
 from agent.obt_agent.contract import Hardware
-from agents import presence, verbs
+from agents import presence, removal, verbs
 from agents.documents import Client, HardwareConfig
 from benchmarks.api import cursors
-from benchmarks.api.callers import open_to
+from benchmarks.api.callers import caller_of, open_to
 from benchmarks.api.shapes import Body, Line, PageQuery, Shape, Time
 from obt_site.access import Role
 
@@ -124,3 +125,10 @@ def change_client(request: HttpRequest, client_id: str, body: ClientChanges) -> 
     if body.paused is not None:
         client = verbs.set_paused(client, body.paused)
     return shapes([client])[0]
+
+
+@router.delete("/clients/{client_id}", **open_to(Role.ADMIN, None, 204))
+def remove_client(request: HttpRequest, client_id: str) -> Status[None]:
+    """Remove a machine: its credential dies, its waiting jobs are cancelled, its results stay with its name."""
+    removal.remove(verbs.find(client_id), caller_of(request).name)
+    return Status(204, None)

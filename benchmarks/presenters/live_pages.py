@@ -4,13 +4,16 @@ Each returns {element id: markup}. Role decides what buttons are in it; forms li
 so that a push needs no CSRF token.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.template.loader import render_to_string
 
+from agents import verbs
 from benchmarks import sessions
 from benchmarks.presenters.fleet import Fleet, fleet
+from benchmarks.presenters.fleet_query import FleetQuery
+from benchmarks.presenters.machine import machine_now
 from benchmarks.presenters.session import SessionView, session_view
 from obt_site.access import Role
 from obt_site.context import work
@@ -24,6 +27,7 @@ class Rendered:
     title: str = ""
     is_done: bool = False
     toast: Mapping[str, str] = field(default_factory=dict)
+    in_sight: Sequence[str] = ()  # ids of the rows, in their order: what a live list keeps
 
 
 def rights(role: Role) -> dict[str, bool]:
@@ -31,15 +35,29 @@ def rights(role: Role) -> dict[str, bool]:
     return {"may_operate": role >= Role.OPERATOR, "may_manage": role >= Role.ADMIN}
 
 
-def render_fleet(role: Role, show: str) -> Rendered:
-    """The fleet page's parts."""
-    context = {"fleet": fleet(show), "work": work(), **rights(role)}
+def render_fleet(role: Role, query: FleetQuery, in_sight: Sequence[str] = ()) -> Rendered:
+    """The fleet page's parts; the machines that are `in_sight` already keep their places."""
+    shown = fleet(query, in_sight)
+    context = {"fleet": shown, "work": work(), **rights(role)}
     parts = {
         "fleet-head": "agents/_fleet_head.html",
+        "fleet-show": "agents/_fleet_show.html",
         "fleet-body": "agents/_fleet_body.html",
         "work": "_work.html",
     }
-    return Rendered({name: render_to_string(template, context) for name, template in parts.items()}, "Fleet · OBT")
+    html = {name: render_to_string(template, context) for name, template in parts.items()}
+    return Rendered(html, "Fleet · OBT", in_sight=shown.order)
+
+
+def render_machine(client_id: str) -> Rendered:
+    """The parts of a machine's page that change by themselves; its forms are none of them."""
+    context = {"now": machine_now(verbs.find(client_id)), "work": work()}
+    parts = {
+        "machine-state": "agents/_machine_state.html",
+        "machine-now": "agents/_machine_now.html",
+        "work": "_work.html",
+    }
+    return Rendered({name: render_to_string(template, context) for name, template in parts.items()})
 
 
 def render_session(role: Role, session_id: str) -> Rendered:
@@ -73,4 +91,13 @@ def _toast(view: SessionView) -> dict[str, str]:
     return {"text": f"Session #{view.number} has ended: {view.verdict}", "tone": tone}
 
 
-__all__ = ["Fleet", "Rendered", "SessionView", "render_fleet", "render_session", "rights", "session_title"]
+__all__ = [
+    "Fleet",
+    "Rendered",
+    "SessionView",
+    "render_fleet",
+    "render_machine",
+    "render_session",
+    "rights",
+    "session_title",
+]

@@ -1,4 +1,4 @@
-"""One machine's page, and what became of an enrolment token."""
+"""One machine's page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,18 +7,30 @@ from typing import Any
 
 from bson import ObjectId
 
-from agents import verbs
-from agents.documents import Client, EnrolmentToken, ModelInstallation
-from benchmarks import listing
+from agents.documents import Client, ModelInstallation
+from benchmarks import listing, shelf
 from benchmarks.listing import ResultFilters
-from benchmarks.presenters import figures, machines, stored
+from benchmarks.presenters import figures, leaderboard, machines, stored
 from benchmarks.presenters.environment import Fact, hardware_facts
+from benchmarks.presenters.event_log import EventLine, latest_events
 from benchmarks.presenters.figures import Figure
 from benchmarks.presenters.machines import MachineRow, Sentence
+from benchmarks.presenters.past import Past, past_of
 from benchmarks.presenters.stored import Stored
-from obt_site.clock import now
+from benchmarks.shelf import Short
+from obt_site.charts import Panel
 
 RESULTS_SHOWN = 10
+EVENTS_SHOWN = 10
+# What a machine's history keeps: its key, its name and unit, and the ends of its scale where those are fixed.
+QUANTITIES: Sequence[tuple[str, str, str, float | None, float | None]] = (
+    ("cpu", "CPU", "%", 0.0, 100.0),
+    ("memory", "Memory", "%", 0.0, 100.0),
+    ("gpu", "GPU", "%", 0.0, 100.0),
+    ("gpu_memory", "GPU memory", "%", 0.0, 100.0),
+    ("power_w", "Power", "W", 0.0, None),
+    ("temperature_c", "Temp.", "°C", None, None),
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,7 @@ class ModelLine:
     unsuitable: str | None
     figure: Figure | None
     result: str | None
+    other_digest: bool  # whether that result is of other content than what is installed now
 
 
 @dataclass(frozen=True)
@@ -61,39 +74,85 @@ class ResultLine:
 
 
 @dataclass(frozen=True)
+class MachineNow:
+    """What of a machine's page changes by itself."""
+
+    row: MachineRow
+    needs: Sequence[Sentence]
+    jobs: Sequence[JobLine]
+    panels: Sequence[Panel]
+    panels_s: float | None  # how long they are
+
+    @property
+    def readings(self) -> Sequence[tuple[float, Sequence[float | None]]]:
+        """The numbers of the panels as a table: seconds before the last reading, and a value per panel."""
+        if not self.panels or self.panels_s is None:
+            return []
+        at_s = [point[0] for point in self.panels[0].points]
+        columns = [[point[1] for point in panel.points] for panel in self.panels]
+        rows = zip(at_s, zip(*columns, strict=True), strict=True)
+        return [(at - self.panels_s, values) for at, values in reversed(list(rows))]
+
+
+@dataclass(frozen=True)
 class MachineView:
     """Everything a machine's page shows."""
 
     client: Client
-    row: MachineRow
-    needs: Sequence[Sentence]
+    now: MachineNow
     facts: Sequence[Fact]
     models: Sequence[ModelLine]
-    jobs: Sequence[JobLine]
     results: Sequence[ResultLine]
+    past: Sequence[Past]
+    events: Sequence[EventLine]
 
     @property
-    def all_well(self) -> bool:
-        return not self.needs
+    def row(self) -> MachineRow:
+        return self.now.row
 
 
 def machine_view(client: Client) -> MachineView:
-    """What is stored of the machine; six queries."""
-    content = stored.hardware_of([client.hardware_config]).get(client.hardware_config or "")
-    jobs = [job for job in stored.open_jobs() if job["client"] == client.id]
-    sessions = stored.sessions_by_id({job["session"] for job in jobs})
-    row = machines.row(client, content, jobs, sessions, {})
+    """What is stored of the machine; a fixed number of questions."""
+    content = _content(client)
     filters = ResultFilters(client=str(client.id), simulated="any", outcome="any")
-    results = listing.results(filters, None, RESULTS_SHOWN).items
+    measured = [one for one in shelf.results() if one.client == str(client.id)]
     return MachineView(
         client=client,
-        row=row,
-        needs=machines.needs(client, row),
+        now=machine_now(client, content),
         facts=[*_about(client), *hardware_facts(content)],
-        models=_models(client),
-        jobs=[_job(job, sessions) for job in jobs],
-        results=[_result(result) for result in results],
+        models=_models(client, measured),
+        results=[_result(result) for result in listing.results(filters, None, RESULTS_SHOWN).items],
+        past=past_of(client, measured),
+        events=latest_events(client, EVENTS_SHOWN),
     )
+
+
+def machine_now(client: Client, content: Stored | None = None) -> MachineNow:
+    """Its state, work and readings; three questions where its hardware `content` is not at hand."""
+    jobs = [job for job in stored.open_jobs() if job["client"] == client.id]
+    sessions = stored.sessions_by_id({job["session"] for job in jobs})
+    row = machines.row(client, content or _content(client), jobs, sessions, {})
+    panels, panels_s = readings(client) if row.is_there else ([], None)
+    return MachineNow(row, machines.needs(client, row), [_job(job, sessions) for job in jobs], panels, panels_s)
+
+
+def _content(client: Client) -> Stored | None:
+    return stored.hardware_of([client.hardware_config]).get(client.hardware_config or "")
+
+
+def readings(client: Client) -> tuple[list[Panel], float | None]:
+    """The readings of the last minutes, a panel per quantity that was ever read, and how many seconds they span."""
+    history = list(client.history)
+    if len(history) < 2:
+        return [], None
+    start = history[0]["at"]
+    at_s = [(each["at"] - start).total_seconds() for each in history]
+    found = []
+    for key, name, unit, floor, ceiling in QUANTITIES:
+        values = [each.get(key) for each in history]
+        if any(value is not None for value in values):
+            found.append(Panel(name, unit, list(zip(at_s, values, strict=True)), floor, ceiling))
+    return found, at_s[-1]
 
 
 def _about(client: Client) -> list[Fact]:
@@ -109,25 +168,18 @@ def _about(client: Client) -> list[Fact]:
     ]
 
 
-def _models(client: Client) -> list[ModelLine]:
+def _models(client: Client, measured: Sequence[Short]) -> list[ModelLine]:
     models = list(ModelInstallation._get_collection().find({"client": client.id}))
-    latest = _latest_valid(client.id, [model["name"] for model in models])
+    latest: dict[str, Short] = {}
+    for one in measured:
+        if one.valid:
+            latest.setdefault(one.model, one)
     loaded = {each.get("name") for each in client.loaded}
     models.sort(key=lambda model: (model.get("size_bytes") or 0, model["name"]))
     return [_model(model, loaded, latest.get(model["name"])) for model in models]
 
 
-def _latest_valid(client: ObjectId, names: Sequence[str]) -> dict[str, Stored]:
-    """The newest valid result of each model here."""
-    found: dict[str, Stored] = {}
-    if names:
-        for result in stored.results_where({"client": client, "number": {"$gt": 0}}):
-            if result["valid"]:
-                found.setdefault(result["model"], result)
-    return found
-
-
-def _model(model: Stored, loaded: set[Any], result: Stored | None) -> ModelLine:
+def _model(model: Stored, loaded: set[Any], result: Short | None) -> ModelLine:
     return ModelLine(
         name=model["name"],
         pick=f"{model['client']}:{model['name']}",
@@ -137,8 +189,9 @@ def _model(model: Stored, loaded: set[Any], result: Stored | None) -> ModelLine:
         parameter_size=model.get("parameter_size"),
         loaded=model["name"] in loaded,
         unsuitable=stored.unsuitable(model),
-        figure=figures.decode_of(result["cells"]) if result else None,
-        result=result["_id"] if result else None,
+        figure=leaderboard.rate_of(result) if result else None,
+        result=result.id if result else None,
+        other_digest=bool(result and result.digest and result.digest != model["digest"]),
     )
 
 
@@ -160,73 +213,3 @@ def _result(result: Any) -> ResultLine:
         result.session_number,
         result.created_at,
     )
-
-
-# -- enrolment -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing that has to happen until a new machine can be used. `look`: done, now, todo."""
-
-    look: str
-    words: str
-
-
-@dataclass(frozen=True)
-class Enrolment:
-    """How far the machine with this token is."""
-
-    token_id: str
-    expires_at: datetime
-    is_over: bool
-    client_id: str | None
-    name: str | None
-    steps: Sequence[Step]
-
-    @property
-    def is_ready(self) -> bool:
-        return all(step.look == "done" for step in self.steps)
-
-
-def enrolment(token: EnrolmentToken) -> Enrolment:
-    """The checklist of a token: used, heard of, its Ollama, its hardware and models."""
-    client = Client.objects(id=token.client).first() if token.client else None
-    facts = [
-        (client is not None, f"Registered as {client.name}" if client else "Waiting for the agent to register"),
-        (client is not None and client.last_seen_at is not None, "First report"),
-        (client is not None and bool((client.ollama or {}).get("reachable")), _ollama_words(client)),
-        (client is not None and client.hardware_config is not None, "Hardware read"),
-        (client is not None and client.models_hash is not None, _models_words(client)),
-    ]
-    first_open = next((i for i, (done, _) in enumerate(facts) if not done), None)
-    steps = [
-        Step("done" if done else "now" if i == first_open else "todo", words) for i, (done, words) in enumerate(facts)
-    ]
-    is_over = client is None and (token.used_at is not None or token.expires_at < now())
-    name = client.name if client else token.name
-    return Enrolment(token.id, token.expires_at, is_over, str(client.id) if client else None, name, steps)
-
-
-def _ollama_words(client: Client | None) -> str:
-    ollama = (client.ollama if client else None) or {}
-    if ollama.get("reachable"):
-        return f"Ollama {ollama.get('version') or ''} answers at {ollama.get('url')}"
-    return str(ollama.get("message") or "Its Ollama answers")
-
-
-def _models_words(client: Client | None) -> str:
-    if client is None or client.models_hash is None:
-        return "Its models listed"
-    return f"{machines.plural(client.models_count or 0, 'model')} found"
-
-
-def find_enrolment(token_id: str) -> Enrolment | None:
-    """The enrolment with this id; None when there is none."""
-    token = EnrolmentToken.objects(id=token_id).first()
-    return enrolment(token) if token is not None else None
-
-
-def enrolment_of(token: str) -> Enrolment:
-    """The enrolment of a token that was made just now."""
-    return enrolment(EnrolmentToken.objects.get(id=verbs.token_id(token)))

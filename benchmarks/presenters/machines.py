@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
+from django.urls import reverse
 
 from agents import presence
 from agents.documents import Client
@@ -14,19 +15,24 @@ from benchmarks.lifecycle import State
 from benchmarks.presenters import stored
 from benchmarks.presenters.figures import Figure
 from benchmarks.presenters.stored import Stored
+from obt_site.formatting import filesize
 
+NO_GPU = "CPU only"
+SYSTEMS = {"Darwin": "macOS"}
+LOW_DISK_BYTES = 10 * 10**9  # less than one model of middling size
 RUNNING = frozenset({State.RUNNING, State.CANCELLING, State.OFFERED})
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """What is wrong, in words: the fact, when it began, what follows, and where to look."""
+    """What is wrong, in words: the fact, when it began, what follows, and the one thing to do about it."""
 
     tone: str
     fact: str  # without its full stop: "since …" may follow
     since: datetime | None
     consequence: str
-    url_id: str
+    url: str
+    action: str = "See it"
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ class Work:
     of: int | None
     state: str
     remaining_s: float | None
+    done_share: float | None  # of the job's samples
 
 
 @dataclass(frozen=True)
@@ -87,11 +94,14 @@ class MachineRow:
     ollama_version: str | None
     simulated: bool
     reading: Reading
-    use: Sequence[float | None]
-    use_of: str  # "GPU" or "CPU": what `use` shows
+    cpu_use: Sequence[float | None]  # % over the last readings, oldest first
+    gpu_use: Sequence[float | None]
     work: Work | None
     waiting: int
     last_seen_at: datetime | None
+    labels: Sequence[str]
+    system: str | None  # Linux, macOS, Windows
+    gpu: str  # what a filter calls it: the first GPU's short name, or NO_GPU
     reference: Figure | None = None
     models_count: int | None = None
 
@@ -127,13 +137,15 @@ def row(
     content: Stored | None,
     jobs: Sequence[Stored],
     sessions: Mapping[ObjectId, Stored],
-    references: Mapping[ObjectId, Figure],
+    references: Mapping[str, Figure],
 ) -> MachineRow:
     """One machine from what is stored of it and of its open jobs."""
     verdict = presence.of(client)
     current = next((job for job in jobs if job["state"] in RUNNING), None)
     read = reading(client.reading)
     ollama = client.ollama or {}
+    history = list(client.history)
+    system = (content or {}).get("os", {}).get("system")
     return MachineRow(
         id=str(client.id),
         name=client.name,
@@ -146,12 +158,15 @@ def row(
         ollama_version=ollama.get("version"),
         simulated=bool(ollama.get("simulated")),
         reading=read,
-        use=[point.get("gpu" if read.has_gpu else "cpu") for point in client.history],
-        use_of="GPU" if read.has_gpu else "CPU",
+        cpu_use=[point.get("cpu") for point in history],
+        gpu_use=[point.get("gpu") for point in history] if read.has_gpu else [],
         work=_work(current, sessions) if current is not None else None,
         waiting=sum(job["state"] == State.QUEUED for job in jobs),
         last_seen_at=client.last_seen_at,
-        reference=references.get(client.id),
+        labels=list(client.labels),
+        system=SYSTEMS.get(system, system),
+        gpu=gpu_word(content),
+        reference=references.get(str(client.id)),
         models_count=client.models_count,
     )
 
@@ -198,17 +213,29 @@ def _work(job: Stored, sessions: Mapping[ObjectId, Stored]) -> Work:
         of=progress.get("of"),
         state=job["state"],
         remaining_s=progress.get("remaining_s"),
+        done_share=progress["done"] / progress["total"] if progress.get("total") and "done" in progress else None,
     )
+
+
+def gpu_word(content: Stored | None) -> str:
+    """`RTX 4090`: the first GPU as filters call it."""
+    gpus = (content or {}).get("gpus") or []
+    return stored.MAKERS.sub("", gpus[0]["name"]).strip(" ,") or gpus[0]["name"] if gpus else NO_GPU
 
 
 def needs(client: Client, each: MachineRow) -> list[Sentence]:
     """What about this machine needs a person."""
+    url = reverse("machine", args=[each.id])
     waiting = f"{plural(each.waiting, 'job')} wait{'s' if each.waiting == 1 else ''} for it." if each.waiting else ""
     if each.presence != "online" and each.reason:
         tone = "dim" if each.presence == "offline" else "warn"
-        return [Sentence(tone, f"{client.name}: {each.reason.rstrip('.')}", each.since, waiting, each.id)]
+        return [Sentence(tone, f"{client.name}: {each.reason.rstrip('.')}", each.since, waiting, url)]
     if client.refusal:
-        return [Sentence("warn", f"{client.name} takes no job: {client.refusal.rstrip('.')}", None, waiting, each.id)]
-    if client.paused and each.waiting:
-        return [Sentence("warn", f"{client.name} is paused", None, waiting, each.id)]
-    return []
+        return [Sentence("warn", f"{client.name} takes no job: {client.refusal.rstrip('.')}", None, waiting, url)]
+    found = [Sentence("warn", f"{client.name} is paused", None, waiting, url)] if client.paused and each.waiting else []
+    free = each.reading.disk_free_bytes
+    if each.is_there and free is not None and free < LOW_DISK_BYTES:
+        value, unit = filesize(free)
+        fact = f"{client.name} has {value} {unit} of disk left"
+        found.append(Sentence("warn", fact, None, "Few models fit into that.", f"{url}#models", "See its models"))
+    return found

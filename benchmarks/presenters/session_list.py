@@ -104,7 +104,7 @@ def session_list(query: Asked, limit: int) -> SessionList:
 
     page = listing.sessions(before, limit, keep)
     return SessionList(
-        rows=[_row(session) for session in page.items],
+        rows=[row(session) for session in page.items],
         show=show,
         shows=[
             Shown(word, _address(query, show=None if name == "all" else name, before=None), name == show)
@@ -144,7 +144,8 @@ def _people(chosen: str | None) -> list[str]:
     return sorted(names, key=str.casefold)
 
 
-def _row(session: Session) -> SessionRow:
+def row(session: Session) -> SessionRow:
+    """A session in one line."""
     counts = session.counts or {}
     jobs = sum(counts.values())
     total = max(jobs, 1)

@@ -25,8 +25,8 @@ NO_REASON = "not measured"
 
 STYLESHEETS = (
     "tokens", "base", "topbar", "page", "buttons", "fields", "state", "table", "figures", "chart", "chart-tools",
-    "notice", "headline", "tabs", "matrix", "lanes", "fleet", "results", "result", "report", "plan", "overlay", "auth",
-    "compare", "history", "telemetry", "habits",
+    "notice", "headline", "tabs", "matrix", "lanes", "fleet", "home", "results", "result", "report", "plan",
+    "overlay", "auth", "compare", "history", "telemetry", "habits",
 )  # fmt: skip
 """Every stylesheet, in the order of the cascade: one file per component."""
 

@@ -18,6 +18,13 @@ READ_WHOLE = {"clients", "model_installations"}
 # Collections of one document, or of one per kind: no index could serve them better.
 TINY = {"meta", "leases", "counters"}
 PAGES = [
+    "/",
+    "/?size=5b",
+    "/home/live",
+    "/events",
+    "/events?machine={client}&kind=job_failed&since=24h",
+    "/machines/{client}/live",
+    "/machines/{client}/remove",
     "/fleet",
     "/fleet/live",
     "/machines/{client}",
