@@ -12,7 +12,8 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from mongoengine import DateTimeField, Document, IntField, StringField
 
 from agents.credentials import keyed_hash
@@ -88,12 +89,12 @@ def token_holder(text: str) -> ApiToken:
     return token  # type: ignore[no-any-return]
 
 
-def requires(role: Role) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+def requires(role: Role) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """A page view for people of at least this role: strangers are sent to sign in, others are told."""
 
-    def wrap(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def wrap(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             held = role_of(request.user)
             if held is None and not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())

@@ -55,6 +55,8 @@ INDEXES: tuple[Index, ...] = (
     _by("sample_blocks", "result", "the raw samples of a result"),
     _by("late_results", "job", "late results of a job"),
     _by("api_tokens", "user", "a person's tokens"),
+    _by("saved_views", "owner", "a person's saved views of the results"),
+    _by("saved_views", "owner name", "two views of a person never share a name", unique=True),
 )
 
 

@@ -8,7 +8,7 @@ from agents import api as agent_api
 from agents import views as fleet
 from benchmarks import consumers
 from benchmarks.api import api
-from benchmarks.views import models, results, sessions
+from benchmarks.views import models, results, saved_views, sessions
 from obt_site import health, styleguide
 from obt_site.accounts import views as accounts
 
@@ -44,6 +44,11 @@ benchmark_urls = [
     path("jobs/<str:job_id>/cancel", sessions.cancel_job, name="job_cancel"),
     path("jobs/<str:job_id>/retry", sessions.retry_job, name="job_retry"),
     path("results", results.results, name="results"),
+    path("results.csv", results.results_csv, name="results_csv"),
+    path("results/views", saved_views.saved_views, name="saved_views"),
+    path("results/views/save", saved_views.save, name="saved_view_save"),
+    path("results/views/<str:view_id>/rename", saved_views.rename, name="saved_view_rename"),
+    path("results/views/<str:view_id>/remove", saved_views.remove, name="saved_view_remove"),
     path("results/<str:result_id>", results.result, name="result"),
 ]
 agent_urls = [
