@@ -65,6 +65,17 @@ class Asked:
             return self._leave_out(name, value, f"is none of {', '.join(choices)}", otherwise)
         return choices[value]
 
+    def choices(self, name: str, choices: Iterable[str]) -> list[str]:
+        """Those of its values that are among `choices`."""
+        known = list(choices)
+        values = self.texts(name)
+        for value in values:
+            if value not in known:
+                self._ignored.append(f"“{name}”: “{_brief(value)}” is none of {', '.join(known)}.")
+        good = [value for value in values if value in known]
+        self._keep(name, good)
+        return good
+
     def object_id(self, name: str) -> str | None:
         """An id as it stands in addresses, or None."""
         value = self.text(name)

@@ -59,6 +59,8 @@ INDEXES: tuple[Index, ...] = (
     _by("events", "client number", "events of one machine"),
     _by("events", "kind number", "events of one kind"),
     _by("api_tokens", "user", "a person's tokens"),
+    _by("saved_views", "owner", "a person's saved views of the results"),
+    _by("saved_views", "owner name", "two views of a person never share a name", unique=True),
 )
 
 

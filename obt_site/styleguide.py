@@ -12,7 +12,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from obt_site.charts import HistoryMark, HistoryPoint, LaneBlock, Panel, Phase, SamplePoint
+from obt_site.charts import Axis, HistoryMark, HistoryPoint, LaneBlock, Panel, Phase, SamplePoint, ScatterPoint
 from obt_site.charts.figures import GLYPHS
 from obt_site.states import STATES
 
@@ -143,6 +143,14 @@ def sample_context() -> dict[str, Any]:
         "samples": _samples(),
         "few_samples": [SamplePoint("1", 2.84), SamplePoint("2", 2.74), SamplePoint("3", 2.97)],
         "broken_samples": [SamplePoint("1", None, "left_out", "Ollama answered 500")],
+        "scatter_points": [
+            ScatterPoint(20 + 9 * i, 6 - i / 4 + i % 3, f"model {i}", "#charts", i % 7 + 1) for i in range(9)
+        ],
+        "scatter_edge": [
+            ScatterPoint(127, 4.1, "llama3.1:8b", "#charts", 1), ScatterPoint(84, 2.2, "qwen3:8b", "#charts", 4)
+        ],
+        "scatter_x": Axis("Decode", "tok/s", True),
+        "scatter_y": Axis("Energy per output token", "J/tok", False),
         "panels": _panels(),
         "phases": _phases(),
         "blocks": _blocks(),

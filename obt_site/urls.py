@@ -7,7 +7,7 @@ from agents import api as agent_api
 from agents import views as fleet
 from benchmarks import consumers
 from benchmarks.api import api
-from benchmarks.views import compare, dashboard, history, models, palette, queue, results, sessions
+from benchmarks.views import compare, dashboard, history, models, palette, queue, results, saved_views, sessions
 from obt_site import about, assets, health, styleguide
 from obt_site.accounts import settings_page
 from obt_site.accounts import views as accounts
@@ -56,6 +56,11 @@ benchmark_urls = [
     path("compare", compare.compare, name="compare"),
     path("history", history.history, name="history"),
     path("results", results.results, name="results"),
+    path("results.csv", results.results_csv, name="results_csv"),
+    path("results/views", saved_views.saved_views, name="saved_views"),
+    path("results/views/save", saved_views.save, name="saved_view_save"),
+    path("results/views/<str:view_id>/rename", saved_views.rename, name="saved_view_rename"),
+    path("results/views/<str:view_id>/remove", saved_views.remove, name="saved_view_remove"),
     path("results/<str:result_id>.md", results.result_markdown, name="result_markdown"),
     path("results/<str:result_id>/samples.csv", results.result_samples, name="result_samples"),
     path("results/<str:result_id>/telemetry.json", results.result_telemetry, name="result_telemetry"),

@@ -1,89 +1,44 @@
-"""The list of results: filters as a URL says them, rows grouped by model, one metric at a time."""
+"""The results page: what fits the address, in its order and groups, with the numbers and the menus around them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from datetime import datetime
-from typing import Any
-from urllib.parse import urlencode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from bson import ObjectId
 
 from agent.obt_agent import metrics
 from agents.documents import Client
-from benchmarks import listing
-from benchmarks.documents import Result, Session
-from benchmarks.headline import best_cell
-from benchmarks.listing import ResultFilters
-from benchmarks.presenters import figures, stored
-from benchmarks.presenters.figures import Figure
+from benchmarks import explore, shelf
+from benchmarks.explore import Order
+from benchmarks.measures import MEASURES
+from benchmarks.presenters import results_filters as filters
+from benchmarks.presenters import results_rows, stored
+from benchmarks.presenters.figures import metric_word
+from benchmarks.presenters.results_chart import Scatter, scatter_of
+from benchmarks.presenters.results_filters import Chip, Dropped, Menu, Names
+from benchmarks.presenters.results_query import Query
+from benchmarks.presenters.results_rows import ResultRow
+from benchmarks.shelf import Short
 
-METRICS = ("decode_rate", "prefill_rate", "ttft", "load_time")
-SIMULATED_WORDS = {"any": "included", "true": "only", "false": "left out"}
-LONGEST = 300  # characters of a filter's value
-MOST_BEFORE = 2**53
-
-
-@dataclass(frozen=True)
-class Query:
-    """What the address asks for. `ignored` says in words what of it was not understood."""
-
-    filters: ResultFilters
-    metric: str
-    before: int | None
-    params: Mapping[str, str]
-    ignored: Sequence[str]
-
-    def url(self, **changes: str | None) -> str:
-        """This query with other values; None takes a filter away. Changing a filter starts from the first page."""
-        changed = {key: value for key, value in self.params.items() if key != "before"}
-        for key, value in changes.items():
-            changed.pop(key, None)
-            if value is not None:
-                changed[key] = value
-        return f"?{urlencode(changed)}"
-
-
-@dataclass(frozen=True)
-class Chip:
-    """An active filter: what, which value, and the address without it."""
-
-    word: str
-    value: str
-    without: str
-
-
-@dataclass(frozen=True)
-class ResultRow:
-    """One result in the list, by the chosen metric."""
-
-    id: str
-    number: int
-    client_name: str
-    hardware: str | None
-    figure: Figure | None
-    flags: Sequence[tuple[str, str]]
-    series: int | None
-    simulated: bool
-    valid: bool
-    outcome: str
-    error: str
-    session_id: str
-    session_number: int | None
-    created_at: datetime
-    ollama_version: str | None
-
-    @property
-    def missing(self) -> str:
-        """Why there is no number, in words."""
-        return self.error or (self.figure.reason if self.figure else "this metric was not measured")
+LONG_ROWS = 300
+ROWS_TO_COMPARE = 2  # in a group, on average
+MOST_APART = 8.0  # between the highest values of two groups on one scale
+MAIN_METRICS = ("decode_rate", "prefill_rate", "ttft", "load_time", "energy_per_output_token")
 
 
 @dataclass(frozen=True)
 class Group:
-    model: str
+    """Rows under one head. `best` and `middle` are of the whole group, `count` too, wherever a page cuts it."""
+
+    label: str
     about: str
-    url: str
+    url: str | None
     rows: Sequence[ResultRow]
+    count: int
+    measured: int
+    best: float | None
+    middle: float | None
+    is_continued: bool
+    highest: float  # where the scale of its bars ends
 
 
 @dataclass(frozen=True)
@@ -91,100 +46,105 @@ class ResultList:
     """Everything the results page shows."""
 
     query: Query
+    names: Names
     chips: Sequence[Chip]
+    menus: Sequence[Menu]
     groups: Sequence[Group]
-    count: int
-    highest: float
-    unit: str
-    next_url: str | None
-    simulated_hidden: bool
-    nothing_at_all: bool
-    metrics: Sequence[tuple[str, str, str]]  # name, word, address
-    machines: Sequence[tuple[str, str]]
-    models: Sequence[str]
-    formula: str
-    metric_word: str
+    scatter: Scatter | None
+    count: int  # rows of this view
+    first: int  # place of the first row on this page, from 1
+    last: int
+    total: int  # results there are
+    highest: float  # of the whole page
+    own_scales: bool  # each group's bars have a scale of their own
+    top: int  # the newest result's number when this list was begun
+    newer: int  # results since then
+    available: Sequence[str]  # metrics that any of these results has
+    simulated_hidden: int
+    dropped: Sequence[Dropped]
 
     @property
-    def with_simulated(self) -> str:
-        return self.query.url(simulated="any")
+    def nothing_at_all(self) -> bool:
+        return self.total == 0
 
     @property
-    def first_url(self) -> str:
-        return self.query.url()
+    def is_full(self) -> bool:
+        """Whether there may be older results than the ones kept at hand."""
+        return self.total >= shelf.MOST
+
+    @property
+    def is_long(self) -> bool:
+        """Whether rows out of sight should not be laid out."""
+        return self.last - self.first > LONG_ROWS
+
+    @property
+    def metric_word(self) -> str:
+        return metric_word(self.query.metric.name)
+
+    @property
+    def formula(self) -> str:
+        return metrics.FORMULAS[self.query.metric.name]
+
+    @property
+    def previous_url(self) -> str | None:
+        page = min(self.query.page, self.last_page + 1)
+        return self.query.page_url(page - 1, self.top) if page > 1 else None
+
+    @property
+    def next_url(self) -> str | None:
+        return self.query.page_url(self.query.page + 1, self.top) if self.last < self.count else None
+
+    @property
+    def last_page(self) -> int:
+        return max(1, -(-self.count // self.query.size))
 
 
-def read_query(params: Mapping[str, Any]) -> Query:
-    """Read a query string; what makes no sense is named and left out, never an error page."""
-    given = {key: str(value).strip()[:LONGEST] for key, value in params.items() if str(value).strip()}
-    ignored: list[str] = []
-    filters = ResultFilters(
-        client=_id(given, "client", "machine", ignored),
-        model=given.get("model"),
-        suite=given.get("suite"),
-        cell=given.get("cell"),
-        valid=_choice(given, "valid", {"true": True, "false": False}, ignored),
-        session=_id(given, "session", "session", ignored),
-        simulated=_choice(given, "simulated", {"any": "any", "true": "true", "false": "false"}, ignored),
-    )
-    metric = _choice(given, "metric", {name: name for name in METRICS}, ignored) or METRICS[0]
-    before = given.get("before", "")
-    number = int(before) if before.isdecimal() and before.isascii() and 0 < int(before) < MOST_BEFORE else None
-    if before and number is None:
-        ignored.append("the place in the list")
-    known = {field.name for field in fields(ResultFilters)} | {"metric", "before"}
-    return Query(filters, metric, number, {key: value for key, value in given.items() if key in known}, ignored)
-
-
-def _id(given: dict[str, str], key: str, word: str, ignored: list[str]) -> str | None:
-    value = given.get(key)
-    if value is not None and not ObjectId.is_valid(value):
-        ignored.append(f"the {word}, because “{value[:40]}” is no id")
-        del given[key]
-        return None
-    return value
-
-
-def _choice(given: dict[str, str], key: str, choices: Mapping[str, Any], ignored: list[str]) -> Any:
-    value = given.get(key)
-    if value is None:
-        return None
-    if value not in choices:
-        ignored.append(f"“{key}”, which is one of {', '.join(choices)}")
-        del given[key]
-        return None
-    return choices[value]
-
-
-def result_list(query: Query, limit: int) -> ResultList:
+def result_list(query: Query) -> ResultList:
     """The page of results this query asks for."""
-    page = listing.results(query.filters, query.before, limit)
+    shorts = shelf.results()
     clients = stored.machines()
-    contents = stored.hardware_of(result.hardware_config for result in page.items)
-    series = series_of(clients)
-    rows = [(result, _row(result, query, contents, series)) for result in page.items]
-    ends = [row.figure.high or row.figure.value for _, row in rows if row.figure and row.figure.value is not None]
-    hidden = query.filters.simulated is None and listing.real_exists() and any_simulated()
+    machines = {str(client.id): client.name for client in clients}
+    series = {str(client): place for client, place in series_of(clients).items()}
+    names = filters.names_of(shorts, machines)
+    hides = explore.leaves_simulated_out(shorts, query.filters)
+    found = explore.find(shorts, query.filters, hides)
+    fitting = explore.latest(found.fitting) if query.only_latest else found.fitting
+    groups = _grouped(fitting, query)
+    start = (query.page - 1) * query.size
+    cut = _cut(groups, start, query.size)
+    shown = [one for _, items, _ in cut for one in items]
+    rows = {
+        row.id: row
+        for row in results_rows.rows(
+            shown, query.metric, query.filters.cell, query.more_metrics, names.machines, series
+        )
+    }
+    highest = [_highest(rows[one.id] for one in items) for _, items, _ in cut]
+    own_scales = query.group is not None and _apart(query, highest, len(rows))
+    top = query.filters.upto if query.filters.upto is not None else (shorts[0].number if shorts else 0)
+    kept = explore.rows(found.kept_out.get("simulated", ()), query.only_latest) if hides else 0
     return ResultList(
         query=query,
-        chips=_chips(query, clients),
-        groups=_groups(rows, query),
-        count=len(rows),
-        highest=max((end for end in ends if end), default=0.0),
-        unit=next((row.figure.unit for _, row in rows if row.figure and row.figure.unit), ""),
-        next_url=None if page.next is None else query.url(before=str(page.next)),
-        simulated_hidden=hidden,
-        nothing_at_all=not stored.any_result(),
-        metrics=[(name, figures.metric_word(name), query.url(metric=name)) for name in METRICS],
-        machines=[(str(client.id), client.name) for client in clients],
-        models=sorted({result.model for result in page.items}),
-        formula=metrics.FORMULAS[query.metric],
-        metric_word=figures.metric_word(query.metric),
+        names=names,
+        chips=filters.chips(query, names),
+        menus=filters.menus(query, found, names),
+        groups=[
+            _group(*part, rows, query, names, own if own_scales else max(highest))
+            for part, own in zip(cut, highest, strict=True)
+        ],
+        scatter=_scatter(fitting, query, names.machines, series),
+        count=len(fitting),
+        first=start + 1 if shown else 0,
+        last=start + len(shown),
+        total=len(shorts),
+        highest=max(highest, default=0.0),
+        own_scales=own_scales,
+        top=top,
+        newer=sum(one.number > top for one in shorts[:1000]),
+        available=available(found.fitting),
+        simulated_hidden=kept,
+        dropped=[] if fitting else filters.what_to_drop(query, found, names),
     )
-
-
-def any_simulated() -> bool:
-    return Result._get_collection().find_one({"simulated": True}, {"_id": 1}) is not None
 
 
 def series_of(clients: Sequence[Client]) -> dict[ObjectId, int]:
@@ -193,92 +153,82 @@ def series_of(clients: Sequence[Client]) -> dict[ObjectId, int]:
     return {client.id: place for place, client in enumerate(joined, start=1)}
 
 
-def _row(result: Result, query: Query, contents: Mapping[str, Any], series: Mapping[ObjectId, int]) -> ResultRow:
-    figure = _figure(result, query)
-    return ResultRow(
-        id=result.id,
-        number=result.number,
-        client_name=result.client_name or "a machine",
-        hardware=stored.hardware_line(contents.get(result.hardware_config or "")),
-        figure=figure,
-        flags=_flags(result, figure),
-        series=series.get(result.client),
-        simulated=result.simulated,
-        valid=result.valid,
-        outcome=result.outcome,
-        error=(result.error or {}).get("message") or "",
-        session_id=str(result.session),
-        session_number=result.session_number,
-        created_at=result.created_at,
-        ollama_version=result.ollama_version,
+def fitting_rows(query: Query) -> list[Short]:
+    """Every row of the view, in its order: what an export has."""
+    shorts = shelf.results()
+    found = explore.find(shorts, query.filters, explore.leaves_simulated_out(shorts, query.filters))
+    fitting = explore.latest(found.fitting) if query.only_latest else found.fitting
+    return [one for group in _grouped(fitting, query) for one in group.items]
+
+
+def _grouped(fitting: Sequence[Short], query: Query) -> list[explore.Group]:
+    cell, metric = query.filters.cell, query.metric.name
+    if query.group is None:
+        items = explore.ordered(fitting, query.order or Order("when"), cell)
+        return [explore.Group(None, items, None, None, 0)] if items else []
+    return explore.grouped(fitting, query.group, metric, cell, query.order)
+
+
+def _cut(groups: Iterable[explore.Group], start: int, size: int) -> list[tuple[explore.Group, Sequence[Short], bool]]:
+    """The part of each group that lies on this page, and whether it began on an earlier one."""
+    cut = []
+    at = 0
+    for group in groups:
+        low, high = max(start - at, 0), min(start + size - at, len(group.items))
+        if low < high:
+            cut.append((group, group.items[low:high], low > 0))
+        at += len(group.items)
+    return cut
+
+
+def _group(
+    group: explore.Group, items: Sequence[Short], is_continued: bool, rows: Mapping[str, ResultRow],
+    query: Query, names: Names, highest: float,
+) -> Group:  # fmt: skip
+    label = "" if query.group is None else names.of(query.group, group.value) if group.value else "not known"
+    url = query.url(**{query.group: group.value}) if query.group and group.value else None
+    return Group(
+        label=label,
+        about=_about(group.items[0]) if query.group == "model" else "",
+        url=url,
+        rows=[rows[one.id] for one in items],
+        count=len(group.items),
+        measured=group.measured,
+        best=group.best,
+        middle=group.middle,
+        is_continued=is_continued,
+        highest=highest,
     )
 
 
-def _figure(result: Result, query: Query) -> Figure | None:
-    cells = result.cells
-    if query.filters.cell:
-        cells = [cell for cell in cells if cell["cell"] == query.filters.cell]
-    cell = best_cell(cells, query.metric)
-    if cell is not None:
-        return figures.published(cell, query.metric)
-    asked = [cell for cell in cells if metrics.HEADLINE.get(cell["kind"]) == query.metric]
-    return figures.published(asked[0], query.metric) if asked else None
+def _about(one: Short) -> str:
+    return ", ".join(part for part in (one.parameter_size, one.quantization) if part)
 
 
-def _flags(result: Result, figure: Figure | None) -> list[tuple[str, str]]:
-    """Remarks as (word, tone), most important first."""
-    flags = []
-    if result.outcome != "succeeded":
-        flags.append((result.outcome.replace("_", " "), "bad"))
-    if result.simulated:
-        flags.append(("simulated", "warn"))
-    share = (result.placement or {}).get("gpu_share")
-    if share is not None and 0 < share < 99.5:
-        flags.append((f"{share:.0f} % GPU", "warn"))
-    left = figures.left_out([cell for cell in result.cells if figure and cell["cell"] == figure.cell])
-    if left:
-        flags.append((f"{left} left out", "warn"))
-    return flags
+def _highest(rows: Iterable[ResultRow]) -> float:
+    ends = [row.spread.high or row.spread.median for row in rows if row.spread]
+    return max(ends, default=0.0)
 
 
-def _groups(rows: Sequence[tuple[Result, ResultRow]], query: Query) -> list[Group]:
-    """By model, the newest model first; in a group the best number first, then those without one."""
-    better = query.metric in figures.HIGHER_IS_BETTER
-    grouped: dict[str, list[tuple[Result, ResultRow]]] = {}
-    for result, row in rows:
-        grouped.setdefault(result.model, []).append((result, row))
-
-    def rank(row: ResultRow) -> tuple[bool, float]:
-        value = row.figure.value if row.figure else None
-        return (value is None, 0.0 if value is None else (-value if better else value))
-
-    return [
-        Group(model, _about(having[0][0]), query.url(model=model), sorted((row for _, row in having), key=rank))
-        for model, having in grouped.items()
-    ]
+def _apart(query: Query, highest: Sequence[float], rows: int) -> bool:
+    """Whether groups need scales of their own: as asked, else where bars of one would vanish beside another's, and
+    most groups have bars to compare: alone on its own scale a bar says nothing."""
+    if query.scale is not None:
+        return query.scale == "group"
+    known = [each for each in highest if each > 0]
+    return len(known) > 1 and max(known) / min(known) > MOST_APART and rows >= ROWS_TO_COMPARE * len(highest)
 
 
-def _about(result: Result) -> str:
-    return ", ".join(part for part in (result.parameter_size, result.quantization) if part)
+def available(shorts: Iterable[Short]) -> list[str]:
+    """The metrics that any of these results has."""
+    layouts = {id(one.layout): one.layout for one in shorts}
+    having = {metric for layout in layouts.values() for metric in layout.best}
+    return [name for name in MEASURES if name in having]
 
 
-def _chips(query: Query, clients: Sequence[Client]) -> list[Chip]:
-    filters = replace(query.filters)
-    names = {str(client.id): client.name for client in clients}
-    values = {
-        "model": ("Model", filters.model),
-        "client": ("Machine", names.get(filters.client or "", "removed machine") if filters.client else None),
-        "session": ("Session", _session_name(filters.session)),
-        "suite": ("Suite", filters.suite),
-        "cell": ("Cell", filters.cell),
-        "valid": ("Valid", None if filters.valid is None else ("only" if filters.valid else "none")),
-        "simulated": ("Simulated", SIMULATED_WORDS.get(filters.simulated or "")),
-    }
-    return [Chip(word, value, query.url(**{key: None})) for key, (word, value) in values.items() if value]
-
-
-def _session_name(session_id: str | None) -> str | None:
-    if session_id is None:
+def _scatter(
+    fitting: Sequence[Short], query: Query, machines: Mapping[str, str], series: Mapping[str, int]
+) -> Scatter | None:
+    if query.chart != "scatter":
         return None
-    session = Session.objects(id=session_id).only("number").first()
-    return f"#{session.number}" if session else "removed session"
+    return scatter_of(fitting, query.x, query.y, query.filters.cell, machines, series)

@@ -1,23 +1,42 @@
-"""The list of results, one result, and what it is taken away as."""
+"""The list of results, the same as a file, one result, and what it is taken away as."""
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from benchmarks import export_csv, saved_views
 from benchmarks import results as stored_results
+from benchmarks.measures import MEASURES
 from benchmarks.presenters import result_exports
 from benchmarks.presenters.result import judged_of, result_view
-from benchmarks.presenters.results import read_query, result_list
+from benchmarks.presenters.results import MAIN_METRICS, available, fitting_rows, result_list
+from benchmarks.presenters.results_page import page_context
+from benchmarks.presenters.results_query import read_query
 from obt_site.access import Role, requires
 
 
 @require_safe
 @requires(Role.VIEWER)
 def results(request: HttpRequest) -> HttpResponse:
-    """Results under the filters of the address, grouped by model."""
-    shown = result_list(read_query(request.GET.dict()), settings.PAGE_ITEMS)
-    return render(request, "benchmarks/results.html", {"place": "results", "list": shown})
+    """The explorer: results under the filters of the address, in its order and groups."""
+    shown = result_list(read_query(request.GET, settings.PAGE_ITEMS))
+    views = saved_views.of(str(request.user.pk))
+    return render(request, "benchmarks/results.html", page_context(shown, views))
+
+
+@require_safe
+@requires(Role.VIEWER)
+def results_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """Every row of the same view as CSV, not only those of a page."""
+    query = read_query(request.GET)
+    rows = fitting_rows(query)
+    having = set(available(rows)) | set(MAIN_METRICS)
+    measures = [measure for name, measure in MEASURES.items() if name in having]
+    lines = export_csv.lines(rows, measures, query.filters.cell)
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="obt-results-{len(rows)}.csv"'
+    return response
 
 
 @require_safe

@@ -12,15 +12,18 @@ from obt_site.charts.figures import glyph, meter, own_scale, progress_bar, sampl
 from obt_site.charts.history import HistoryMark, HistoryPoint, history_chart
 from obt_site.charts.lanes import LaneBlock, lane_blocks, time_axis
 from obt_site.charts.samples import SamplePoint, samples_chart
+from obt_site.charts.scatter import Axis, ScatterPoint, pareto_edge, scatter
 from obt_site.charts.telemetry import Panel, Phase, telemetry_panels
 
 __all__ = [
+    "Axis",
     "HistoryMark",
     "HistoryPoint",
     "LaneBlock",
     "Panel",
     "Phase",
     "SamplePoint",
+    "ScatterPoint",
     "bar_axis",
     "bar_grid",
     "bar_missing",
@@ -36,10 +39,12 @@ __all__ = [
     "lane_blocks",
     "meter",
     "own_scale",
+    "pareto_edge",
     "progress_bar",
     "result_bar",
     "sample_dots",
     "samples_chart",
+    "scatter",
     "share_bar",
     "sparkline",
     "telemetry_panels",

@@ -264,7 +264,7 @@ def badge(word: str, tone: str = "", title: str = "") -> SafeString:
 
 for _name in (
     "glyph", "meter", "share_bar", "sparkline", "whisker", "sample_dots", "progress_bar", "bar_axis", "bar_grid",
-    "bar_missing", "result_bar", "hatch", "empty_picture", "samples_chart", "telemetry_panels",
+    "bar_missing", "result_bar", "hatch", "empty_picture", "samples_chart", "telemetry_panels", "scatter",
     "lane_blocks", "time_axis", "change_axis", "change_grid", "change_missing", "change_row", "history_chart",
 ):  # fmt: skip
     _picture: Callable[..., Any] = getattr(charts, _name)

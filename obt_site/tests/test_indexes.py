@@ -41,6 +41,8 @@ PAGES = [
     "/sessions/{session}/live",
     "/results",
     "/results?model=llama3.2:3b",
+    "/results?chart=scatter&runs=all",
+    "/results/views",
     "/results/{result}",
 ]
 CALLS = [

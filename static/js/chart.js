@@ -1,4 +1,5 @@
-/* Saving a chart: `figure.chart-f[data-chart]` as SVG or PNG as it stands on the page, or its `table[data-csv]` as CSV.
+/* Saving a chart: `figure.chart-f[data-chart]` as SVG or PNG as it stands on the page, or as CSV: its `table[data-csv]`,
+   or what lies at the address in the figure's own `data-csv`.
 
    A figure may be several pictures with words between them. Each visible picture becomes a nested <svg> at its place,
    each line of words a <text>, each filled box a <rect>, with their computed looks as attributes: a file that needs no
@@ -167,10 +168,12 @@
 
   async function save(figure, kind) {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(await KINDS[kind](figure));
-    link.download = `${(figure.dataset.chart || "chart").replace(/[^\w.-]+/g, "-").slice(0, 80)}.${kind}`;
+    // A list of many pages has its CSV on the server.
+    const address = kind === "csv" && figure.dataset.csv;
+    link.href = address || URL.createObjectURL(await KINDS[kind](figure));
+    link.download = address ? "" : `${(figure.dataset.chart || "chart").replace(/[^\w.-]+/g, "-").slice(0, 80)}.${kind}`;
     link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    if (!address) setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
 
   document.addEventListener("click", (event) => {
