@@ -11,19 +11,14 @@ from collections.abc import Iterator, Sequence
 from benchmarks.measures import Measure
 from benchmarks.shelf import Short
 from obt_site.formatting import iso
+from obt_site.text import harmless
 
-STARTS_OF_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 LINES_AT_ONCE = 200
 FACTS = (
     "result", "number", "measured_at_utc", "model", "digest", "family", "quantization", "parameter_size", "machine",
     "machine_id", "session_number", "suite", "suite_version", "ollama_version", "hardware_config", "outcome", "valid",
     "simulated", "model_on_gpu_percent",
 )  # fmt: skip
-
-
-def harmless(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(STARTS_OF_FORMULAS) else text
 
 
 def lines(shorts: Sequence[Short], measures: Sequence[Measure], cell: str | None) -> Iterator[str]:

@@ -11,9 +11,8 @@ from benchmarks.presenters.result import ResultView
 from benchmarks.presenters.samples import Judged
 from obt_site.charts import Panel
 from obt_site.formatting import EN_DASH, MISSING, finite, interval, iso, measured
-from obt_site.text import one_line
+from obt_site.text import harmless, one_line
 
-STARTS_OF_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
     "cell", "sample", "state", "metric", "value", "unit", "began_s", "prompt_tokens", "output_tokens", "ttft_ms",
     "e2e_ms", "why",
@@ -106,11 +105,6 @@ def samples_csv(result: Result, judged: Sequence[Judged]) -> str:
                 ]
             )
     return written.getvalue()
-
-
-def harmless(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(STARTS_OF_FORMULAS) else text
 
 
 # -- telemetry -------------------------------------------------------------------------------------------------------

@@ -8,10 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from agent.obt_agent import contract
-from benchmarks.presenters.result_exports import code, harmless, plain
+from benchmarks.presenters.result_exports import code, plain
 from benchmarks.tests import world
 from obt_site.access import Role
 from obt_site.tests.people import links, signed_in, tags, words
+from obt_site.text import harmless
 
 pytestmark = pytest.mark.django_db
 

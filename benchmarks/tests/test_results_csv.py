@@ -6,9 +6,9 @@ import io
 import pytest
 from django.test import override_settings
 
-from benchmarks.export_csv import harmless
 from benchmarks.tests import world
 from obt_site.tests.people import links, signed_in
+from obt_site.text import harmless
 
 pytestmark = pytest.mark.django_db
 
