@@ -23,7 +23,7 @@ def one(number: int, rate: float | None = 10.0, ttft: float = 100.0, **fields: o
         "hardware_config": None, "outcome": "succeeded" if rate else "failed", "simulated": False,
         "valid": rate is not None, "created_at": START + timedelta(hours=number), "gpu_share": None,
         "cells": frozenset({"tg128", "chat512/128"}), "layout": NOTHING if rate is None else LAYOUT,
-        "values": array("d", numbers), **fields,
+        "values": array("d", numbers), "left_out": 0, "options": (None, None, None), **fields,
     }  # fmt: skip
     return Short(**known)  # type: ignore[arg-type]
 
