@@ -129,13 +129,13 @@ def test_a_result_leads_to_its_history_and_to_the_one_before_it(forge):
     browser = signed_in()
 
     page = browser.get(f"/results/{second.id}")
-    compare = next(link for link in links(page) if link.startswith("/compare"))
+    compare = next(link for link in links(page) if link.startswith("/compare?"))
     asked = parse_qs(urlsplit(compare).query)
 
     assert (asked["base"], asked["with"]) == ([f"result={first.id}"], [f"result={second.id}"])
     assert f"/history?model=llama3.2%3A3b&client={forge.id}" in links(page)
     assert "One side is missing" in words(
-        browser.get(next(link for link in links(browser.get(f"/results/{first.id}")) if link.startswith("/compare")))
+        browser.get(next(link for link in links(browser.get(f"/results/{first.id}")) if link.startswith("/compare?")))
     )
 
 
