@@ -8,9 +8,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
 FLAGS = [
     "--no-sandbox",
@@ -83,3 +84,14 @@ def page(context: BrowserContext, watch: Watch) -> Iterator[Page]:
     watch.on(tab)
     yield tab
     assert watch.unexpected() == []
+
+
+def serve_static(route: Route) -> None:
+    """Answer with one of our static files, by the name a page asks for or by its own."""
+    from obt_site.assets import shelf
+    from obt_site.templatetags.obt import STYLESHEETS
+
+    name = urlsplit(route.request.url).path.removeprefix("/static/")
+    files = shelf(STYLESHEETS)
+    found = files.by_name.get(name) or files.by_path[name]
+    route.fulfill(body=found.content, content_type=found.kind)

@@ -14,10 +14,10 @@ from playwright.sync_api import Page, Route
 from obt_site import charts
 from obt_site.middleware import CONTENT_SECURITY_POLICY
 from obt_site.templatetags.obt import STYLESHEETS
+from obt_site.tests.browser import serve_static
 
 pytestmark = pytest.mark.browser
 
-STATIC = Path(__file__).resolve().parents[2] / "static"
 SITE = "http://obt.test"
 TABLE = """<table data-csv><thead><tr><th>Machine</th><th>Decode, tok/s</th><th>Note</th></tr></thead><tbody>
 <tr><td>forge</td><td data-value="1043.25">1\u2009043</td><td>says "hi", twice</td></tr>
@@ -29,7 +29,7 @@ TABLE = """<table data-csv><thead><tr><th>Machine</th><th>Decode, tok/s</th><th>
 def site(route: Route) -> None:
     path = route.request.url.removeprefix(SITE)
     if path.startswith("/static/"):
-        route.fulfill(path=STATIC / path.removeprefix("/static/"))
+        serve_static(route)
     else:
         policy = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
         route.fulfill(body=page_text(), headers=policy)

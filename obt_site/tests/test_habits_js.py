@@ -15,11 +15,11 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from benchmarks.presenters.palette import Entry, Group
 from obt_site import places
+from obt_site.tests.browser import serve_static
 
-STATIC = Path(__file__).resolve().parents[2] / "static"
 SITE = "https://obt.test"  # browsers notify on safe addresses only
 POLICY = "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'"
-BASE = (STATIC.parent / "templates" / "base.html").read_text(encoding="utf-8")
+BASE = (Path(__file__).resolve().parents[2] / "templates" / "base.html").read_text(encoding="utf-8")
 HTMX_CONFIG = re.search(r"<meta name=.htmx-config.*>", BASE)
 SCRIPTS = ("vendor/htmx.min", "vendor/idiomorph-ext.min", "js/time", "js/ui", "js/forms", "js/copy", "js/keys",
            "js/palette", "js/session")  # fmt: skip
@@ -62,7 +62,7 @@ class Site:
     def answer(self, route: Route) -> None:
         parts = urlsplit(route.request.url)
         if parts.path.startswith("/static/"):
-            return route.fulfill(path=STATIC / parts.path.removeprefix("/static/"))
+            return serve_static(route)
         self.asked.append(f"{route.request.method} {parts.path}")
         if parts.path == "/palette":
             return route.fulfill(body=found(parse_qs(parts.query).get("q", [""])[0]), content_type="text/html")
