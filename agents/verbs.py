@@ -276,8 +276,3 @@ def set_labels(client: Client, labels: Sequence[str]) -> Client:
         events.report("machine_labelled", words, client=client, before=list(client.labels), after=cleaned)
     live.fleet_changed()
     return find(str(client.id))
-
-
-def models_of(client: Client) -> list[ModelInstallation]:
-    """The machine's models by name."""
-    return sorted(ModelInstallation.objects(client=client.id), key=lambda model: model.name)

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bson import ObjectId
-
 from agent.obt_agent import contract, wire
 from agents.documents import Client, ModelInstallation
 from benchmarks import lifecycle, retry, sessions, suites
@@ -144,8 +142,3 @@ def cells_of(session: Session) -> list[contract.CellSpec]:
     texts = {prompt["cell"]: prompt["text"] for prompt in session.prompts}
     cells = [wire.decode(contract.CellSpec, cell) for cell in session.cells]
     return [dataclasses.replace(cell, text=texts.get(suites.base_of(cell.name))) for cell in cells]
-
-
-def ahead_of(client_id: ObjectId) -> int:
-    """How many jobs wait for this client."""
-    return int(Job.objects(client=client_id, state=State.QUEUED.value).count())

@@ -27,7 +27,6 @@ AGENT_VERSION, OLD_AGENT_VERSION = "0.1.0", "0.0.9"
 ALWAYS_RUN = 2  # cells, whatever the budget
 HOT_MACHINES = {"lark": 0.1, "wisp": 0.14, "tower": 0.05}
 HOT_USUALLY = 0.015
-GPU_MAKERS_THAT_TELL = ("nvidia", "amd")
 
 ERRORS: dict[str, str] = {
     "out_of_memory": "Ollama could not load {model}: it needs more memory than was free.",

@@ -22,7 +22,6 @@ BUDGETS: tuple[tuple[str, Sequence[str] | None, float], ...] = (
     ("full", None, 0.08),
 )
 MOST_MODELS, MOST_MACHINES = 9, 3
-JOBS_PER_SESSION = 7.0  # about
 PEOPLE = ("jo", "sam", "alex", "kim")
 ENDS = (
     ("succeeded", 0.963), ("failed", 0.013), ("broken", 0.006), ("timed_out", 0.003), ("cancelled", 0.005),

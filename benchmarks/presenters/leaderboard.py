@@ -14,7 +14,6 @@ from benchmarks.shelf import Short
 
 RATES = (("decode_rate", "tok/s"), ("item_rate", "items/s"))  # an embedding model has only the second
 MODELS_OFFERED = 40  # that are measured on the most machines
-REFERENCE_WITHIN = 300  # newest results that are looked through for one model to compare machines by
 SIZE = re.compile(r"(?:(\d+)x)?(\d+(?:\.\d+)?)\s*([KMB])", re.IGNORECASE)
 BILLIONS = {"k": 1e-6, "m": 1e-3, "b": 1.0}
 # name in addresses → words, from and below how many billions of parameters

@@ -9,8 +9,8 @@ from bson import ObjectId
 
 from agents import hardware
 from agents.documents import Client, HardwareConfig, ModelInstallation
-from benchmarks import numbers, suites
-from benchmarks.documents import Job, JobLive, Result, Session
+from benchmarks import suites
+from benchmarks.documents import Job, JobLive, Session
 from benchmarks.lifecycle import TERMINAL, State
 
 Stored = Mapping[str, Any]
@@ -27,7 +27,6 @@ RESULT_FIELDS = {
     "ollama_version": 1, "hardware_config": 1, "placement": 1, "duration_s": 1, "created_at": 1, "cells": 1,
 }  # fmt: skip
 OPEN_STATES = [state.value for state in State if state not in TERMINAL]
-AVAILABLE_STATES = frozenset({"online", "degraded", "late"})
 
 
 def machines() -> list[Client]:
@@ -66,26 +65,6 @@ def sessions_by_id(ids: Collection[ObjectId]) -> dict[ObjectId, Stored]:
         return {}
     fields = {"number": 1, "name": 1, "state": 1}
     return {found["_id"]: found for found in Session._get_collection().find({"_id": {"$in": list(ids)}}, fields)}
-
-
-def latest_results(within: int, **filters: Any) -> list[Stored]:
-    """Results among the last `within` numbers given out, newest first."""
-    query = {"number": {"$gt": numbers.latest("results") - within}, **filters}
-    return sorted(Result._get_collection().find(query, RESULT_FIELDS), key=lambda result: -result["number"])
-
-
-def results_where(query: Stored) -> list[Stored]:
-    """Results by an indexed filter, newest first."""
-    return sorted(Result._get_collection().find(dict(query), RESULT_FIELDS), key=lambda result: -result["number"])
-
-
-def any_real_result() -> bool:
-    """Whether a result of a real Ollama exists; then simulated ones step back."""
-    return Result._get_collection().find_one({"simulated": False}, {"_id": 1}) is not None
-
-
-def any_result() -> bool:
-    return numbers.latest("results") > 0
 
 
 def as_model(model: Stored) -> ModelInstallation:

@@ -8,7 +8,6 @@ from obt_site.env import Environment
 from obt_site.up.prepare import LocalClient
 
 LABEL_WIDTH = 10
-DEFAULT_OLLAMA = "http://127.0.0.1:11434"
 
 
 @dataclass(frozen=True)
