@@ -43,7 +43,7 @@ SHOTS = (
     Shot("models", "/models"),
     Shot("results", "/results"),
     Shot("result", "/results", 'main table a[href^="/results/"]'),
-    Shot("session", "/sessions", 'main a[href^="/sessions/"]:has-text("Weekly watch")'),
+    Shot("session", "/sessions?q=Weekly+watch", 'main a[href^="/sessions/"]:has-text("Weekly watch")'),
     Shot("machine", "/fleet", 'main a[href^="/machines/"]:has-text("forge")'),
     Shot("results-light", "/results", theme="light"),
     Shot("fleet-narrow", "/fleet", narrow=True),
