@@ -7,28 +7,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import conditions
+from benchmarks import conditions, measures
 from benchmarks.conditions import Difference
 from benchmarks.documents import Result
 from benchmarks.listing import ResultFilters
 
 # Only speed is compared: for each metric, whether more of it is better.
-HIGHER_IS_BETTER: dict[str, bool] = {
-    "decode_rate": True,
-    "prefill_rate": True,
-    "output_throughput": True,
-    "goodput": True,
-    "item_rate": True,
-    "input_token_rate": True,
-    "ttft": False,
-    "ttfo": False,
-    "itl": False,
-    "icl": False,
-    "e2e_latency": False,
-    "load_time": False,
-    "ttft_spread": False,
-    "queueing": False,
-}
+COMPARED = (
+    "decode_rate",
+    "prefill_rate",
+    "output_throughput",
+    "goodput",
+    "item_rate",
+    "input_token_rate",
+    "ttft",
+    "ttfo",
+    "itl",
+    "icl",
+    "e2e_latency",
+    "load_time",
+    "ttft_spread",
+    "queueing",
+)
+HIGHER_IS_BETTER = {name: name in measures.HIGHER_IS_BETTER for name in COMPARED}
 NAMES_THE_MODEL = ("model", "digest", "family", "quantization")
 MOST_NAMED = 3  # machines or models that a reason lists
 

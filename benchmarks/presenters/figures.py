@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.obt_agent import metrics
-from benchmarks import measures
 from benchmarks.headline import REFERENCE_CELL, best_cell, too_few
 from obt_site import formatting
 
@@ -36,7 +35,6 @@ METRIC_WORDS: dict[str, str] = {
     "energy_per_prompt_token_net": "Energy per prompt token, net of idle",
     "gpu_share": "GPU share",
 }
-HIGHER_IS_BETTER = measures.HIGHER_IS_BETTER
 
 
 @dataclass(frozen=True)

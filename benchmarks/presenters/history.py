@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from benchmarks import shelf
 from benchmarks.documents import Result
+from benchmarks.measures import HIGHER_IS_BETTER
 from benchmarks.presenters import figures, stored
 from benchmarks.presenters.compare_sides import LONGEST_MODEL
 from benchmarks.presenters.history_marks import Mark, marks
@@ -91,7 +92,7 @@ class HistoryView:
 
     @property
     def better(self) -> str:
-        return "higher is better" if self.metric in figures.HIGHER_IS_BETTER else "lower is better"
+        return "higher is better" if self.metric in HIGHER_IS_BETTER else "lower is better"
 
     @property
     def chart_marks(self) -> list[HistoryMark]:

@@ -12,6 +12,7 @@ from agent.obt_agent import contract, wire
 from benchmarks import results, shelf
 from benchmarks.documents import Result, TelemetrySeries
 from benchmarks.headline import REFERENCE_CELL, best_cell
+from benchmarks.measures import HIGHER_IS_BETTER
 from benchmarks.presenters import cells, figures, history, samples, stored, telemetry, trust
 from benchmarks.presenters import environment as facts
 from benchmarks.presenters.cells import CellView
@@ -111,7 +112,7 @@ class ResultView:
 
     @property
     def chosen_better(self) -> str:
-        higher = self.chosen is not None and self.chosen.metric in figures.HIGHER_IS_BETTER
+        higher = self.chosen is not None and self.chosen.metric in HIGHER_IS_BETTER
         return "higher is better" if higher else "lower is better"
 
     @property

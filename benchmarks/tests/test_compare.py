@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agent.obt_agent import contract
-from benchmarks import compare, measured, pairing
+from benchmarks import compare, measured, measures, pairing
 from benchmarks.documents import Result
 from benchmarks.listing import ResultFilters
 from benchmarks.presenters import figures
@@ -259,7 +259,7 @@ def test_nothing_against_nothing_is_nothing(forge):
 
 
 def test_pages_and_comparisons_agree_on_what_is_better():
-    pages = {name for name in pairing.HIGHER_IS_BETTER if name in figures.HIGHER_IS_BETTER}
+    pages = {name for name in pairing.HIGHER_IS_BETTER if name in measures.HIGHER_IS_BETTER}
 
     known = {name for name in pairing.HIGHER_IS_BETTER if name in figures.METRIC_WORDS}
     assert pages == {name for name in known if pairing.HIGHER_IS_BETTER[name]}

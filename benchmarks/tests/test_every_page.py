@@ -11,6 +11,7 @@ import pytest
 from benchmarks.tests import world
 from obt_site import mongo
 from obt_site.access import Role
+from obt_site.bench.pages import Questions
 from obt_site.tests.people import all_tags, links, signed_in, tags
 
 pytestmark = pytest.mark.django_db
@@ -114,26 +115,10 @@ def test_hostile_names_are_shown_and_do_no_harm(database):
             assert not re.search(r"\b14\b\s*}}", page.content.decode()), address
 
 
-class Counting(pymongo.monitoring.CommandListener):
-    """Counts what is asked of the database."""
-
-    def __init__(self) -> None:
-        self.asked: Counter[str] = Counter()
-
-    def started(self, event: pymongo.monitoring.CommandStartedEvent) -> None:
-        self.asked[event.command_name] += 1
-
-    def succeeded(self, event: pymongo.monitoring.CommandSucceededEvent) -> None:
-        return
-
-    def failed(self, event: pymongo.monitoring.CommandFailedEvent) -> None:
-        return
-
-
 @pytest.fixture
-def counting(database_uri: str) -> Iterator[Counting]:
+def counting(database_uri: str) -> Iterator[Questions]:
     """A connection whose every command is counted. pymongo has no way to take a listener away, so it is just left."""
-    listener = Counting()
+    listener = Questions()
     pymongo.monitoring.register(listener)
     mongo.connect(database_uri)
     yield listener
@@ -166,7 +151,7 @@ def addresses(machine: Any, result: Any) -> list[str]:
     return [*lists, *over_time, pair, f"/machines/{machine.id}", session, f"{session}/live", one]
 
 
-def asked(browser: Any, address: str, counting: Counting) -> int:
+def asked(browser: Any, address: str, counting: Questions) -> int:
     counting.asked.clear()
     assert browser.get(address).status_code == 200
     return counting.asked.total()

@@ -5,6 +5,7 @@ import pytest
 from agents import verbs
 from benchmarks import sessions
 from benchmarks.tests import world
+from benchmarks.tests.new_session import pick
 from obt_site.access import Role
 from obt_site.tests.people import by_id, signed_in, tags, words
 
@@ -17,10 +18,6 @@ LLAMA = world.MODELS[0]
 @pytest.fixture
 def forge(database):
     return world.machine("forge")
-
-
-def pick(machine, model=LLAMA):
-    return f"{machine.id}:{model}"
 
 
 def test_before_any_result_it_says_the_most_that_the_budget_allows(forge):

@@ -5,12 +5,12 @@ import pytest
 from benchmarks import sessions
 from benchmarks.documents import Session
 from benchmarks.tests import world
+from benchmarks.tests.new_session import ADDRESS, pick, post
 from obt_site.clock import now
 from obt_site.tests.people import by_id, signed_in, tags, words
 
 pytestmark = pytest.mark.django_db
 
-ADDRESS = "/sessions/new"
 LLAMA = world.MODELS[0]
 TEXT = "\nWrite a haiku\r\n  about “benchmarks” 🥊\r\n"
 
@@ -18,14 +18,6 @@ TEXT = "\nWrite a haiku\r\n  about “benchmarks” 🥊\r\n"
 @pytest.fixture
 def forge(database):
     return world.machine("forge")
-
-
-def pick(machine, model=LLAMA):
-    return f"{machine.id}:{model}"
-
-
-def post(forge, do="start", browser=None, **typed):
-    return (browser or signed_in()).post(ADDRESS, {"do": do, "pick": [pick(forge)], "budget": "quick", **typed})
 
 
 def is_open(page):

@@ -10,22 +10,17 @@ from benchmarks import sessions
 from benchmarks.documents import Job, Session
 from benchmarks.presenters.planning import MODELS_LISTED
 from benchmarks.tests import world
+from benchmarks.tests.new_session import ADDRESS, pick
 from obt_site.access import Role
 from obt_site.clock import now
 from obt_site.tests.people import by_id, links, signed_in, tags, words
 
 pytestmark = pytest.mark.django_db
 
-ADDRESS = "/sessions/new"
-
 
 @pytest.fixture
 def forge(database):
     return world.machine("forge")
-
-
-def pick(machine, model=world.MODELS[0]):
-    return f"{machine.id}:{model}"
 
 
 def ticked(page, name="pick"):

@@ -9,26 +9,18 @@ from agents import verbs
 from agents.documents import Client as Machine
 from benchmarks.documents import Session
 from benchmarks.tests import world
+from benchmarks.tests.new_session import ADDRESS, pick, post
 from obt_site.clock import now
 from obt_site.tests.people import all_tags, by_id, signed_in, tags, words
 
 pytestmark = pytest.mark.django_db
 
-ADDRESS = "/sessions/new"
 LLAMA, QWEN, _ = world.MODELS
 
 
 @pytest.fixture
 def forge(database):
     return world.machine("forge")
-
-
-def pick(machine, model=LLAMA):
-    return f"{machine.id}:{model}"
-
-
-def post(forge, do="start", browser=None, **typed):
-    return (browser or signed_in()).post(ADDRESS, {"do": do, "pick": [pick(forge)], "budget": "quick", **typed})
 
 
 def focused(page):
