@@ -17,6 +17,7 @@ from agent.obt_agent import contract, wire
 from agents import credentials, verbs
 from agents.documents import Client
 from benchmarks import live, progress, queue, results
+from obt_site import actor
 from obt_site.clock import now
 from obt_site.errors import FieldError, Malformed, MethodNotAllowed, NotFound, WrongMediaType, respond
 
@@ -60,7 +61,10 @@ def answer(value: Any, status: int = 200) -> HttpResponse:
 
 
 async def authenticated(request: HttpRequest) -> Client:
-    return await sync_to_async(credentials.authenticate, thread_sensitive=False)(request.headers.get("Authorization"))
+    header = request.headers.get("Authorization")
+    client = await sync_to_async(credentials.authenticate, thread_sensitive=False)(header)
+    actor.acts(actor.Actor(actor.AGENT, client.name, str(client.id), request.META.get("REMOTE_ADDR")))
+    return client
 
 
 @agent_call("POST")

@@ -17,6 +17,7 @@ from django.http.response import HttpResponseBase
 from mongoengine import DateTimeField, Document, IntField, StringField
 
 from agents.credentials import keyed_hash
+from obt_site import actor
 from obt_site.came_from import came_from
 from obt_site.clock import now
 from obt_site.errors import FieldError, Forbidden, Invalid, Unauthenticated
@@ -100,6 +101,11 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204, headers={"HX-Redirect": answer.url})
 
 
+def person(request: HttpRequest) -> actor.Actor:
+    """The signed-in person behind a request."""
+    return actor.Actor(actor.PERSON, request.user.get_username(), str(request.user.pk), request.META.get("REMOTE_ADDR"))
+
+
 def requires(role: Role) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """A page view for people of at least this role: strangers are sent to sign in, others are told."""
 
@@ -112,6 +118,7 @@ def requires(role: Role) -> Callable[[Callable[..., HttpResponseBase]], Callable
             if held is None or held < role:
                 raise Forbidden(f"This needs the role {role.word}; you have {held.word if held else 'none'}.")
             request.role = held  # type: ignore[attr-defined]
+            actor.acts(person(request))
             return view(request, *args, **kwargs)
 
         return guarded

@@ -13,7 +13,8 @@ from ninja.security.http import HttpAuthBase
 from ninja.utils import check_csrf
 
 from benchmarks.api.shapes import Problem
-from obt_site.access import Role, role_of, token_holder
+from obt_site import actor
+from obt_site.access import Role, person, role_of, token_holder
 from obt_site.errors import Forbidden, Unauthenticated
 
 REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503})
@@ -44,6 +45,7 @@ class BearerToken(HttpAuthBase):
         if scheme.lower() != "bearer":
             raise Unauthenticated("Send a user API token: Authorization: Bearer obtu_….")
         token = token_holder(text.strip())
+        actor.acts(actor.Actor(actor.TOKEN, token.name, token.id, request.META.get("REMOTE_ADDR")))
         return _allowed(Caller(token.user or token.name, Role[token.role.upper()]), self.role)
 
 
@@ -68,6 +70,7 @@ class BrowserSession(APIKeyCookie):
         held = role_of(request.user)
         if held is None:
             raise Forbidden(f"This needs the role {self.role.word}; you have none.")
+        actor.acts(person(request))
         return _allowed(Caller(request.user.get_username(), held), self.role)
 
 
