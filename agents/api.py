@@ -1,4 +1,4 @@
-"""The agent-facing API: four calls, typed by the wire contract. Nothing but an agent's credential opens them.
+"""The agent-facing API: five calls, typed by the wire contract. Nothing but an agent's credential opens them.
 
 Views parse, call verbs in a thread, and answer. `sync` waits without holding a thread.
 """
@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from agent.obt_agent import contract, wire
-from agents import credentials, verbs
+from agents import credentials, enrolment, verbs
 from agents.documents import Client
 from benchmarks import live, progress, queue, results
 from obt_site import actor
@@ -60,10 +60,12 @@ def answer(value: Any, status: int = 200) -> HttpResponse:
     return HttpResponse(wire.dumps(value), status=status, content_type="application/json")
 
 
-async def authenticated(request: HttpRequest) -> Client:
-    header = request.headers.get("Authorization")
-    client = await sync_to_async(credentials.authenticate, thread_sensitive=False)(header)
-    actor.acts(actor.Actor(actor.AGENT, client.name, str(client.id), request.META.get("REMOTE_ADDR")))
+async def authenticated(request: HttpRequest, *fields: str) -> Client:
+    """The machine whose agent calls; with `fields` only what these name is read of it."""
+    header, address = request.headers.get("Authorization"), request.META.get("REMOTE_ADDR")
+    actor.acts(actor.Actor(actor.AGENT, "an agent", None, address))
+    client = await sync_to_async(credentials.authenticate, thread_sensitive=False)(header, *fields)
+    actor.acts(actor.Actor(actor.AGENT, client.name, str(client.id), address))
     return client
 
 
@@ -71,7 +73,17 @@ async def authenticated(request: HttpRequest) -> Client:
 async def register(request: HttpRequest) -> HttpResponse:
     """Enrolment token → credential."""
     body = read(request, contract.RegisterRequest)
-    return answer(await sync_to_async(verbs.register, thread_sensitive=False)(body), 201)
+    actor.acts(actor.Actor(actor.AGENT, body.hostname, None, request.META.get("REMOTE_ADDR")))
+    return answer(await sync_to_async(enrolment.register, thread_sensitive=False)(body), 201)
+
+
+@agent_call("POST")
+async def renew_credential(request: HttpRequest) -> HttpResponse:
+    """A newer credential for the one that asks; both work until the newer one is used."""
+    client = await authenticated(request, "name")
+    body = read(request, contract.CredentialRequest)
+    text = await sync_to_async(credentials.renew, thread_sensitive=False)(client, body.boot_id)
+    return answer(contract.CredentialResponse(text, now().isoformat()), 201)
 
 
 @agent_call("POST")
@@ -96,7 +108,12 @@ async def sync(request: HttpRequest) -> HttpResponse:
         await layer.group_discard(group, channel)
     return answer(
         contract.SyncResponse(
-            server_time=now().isoformat(), next_sync_s=0.0, jobs=work.jobs, cancel=work.cancel, resend=resend
+            server_time=now().isoformat(),
+            next_sync_s=0.0,
+            jobs=work.jobs,
+            cancel=work.cancel,
+            resend=resend,
+            renew=credentials.is_due(client),
         )
     )
 
@@ -106,6 +123,7 @@ async def _exchange(client: Client, body: contract.SyncRequest, arrived_at: Any)
         fresh = Client.objects(id=client.id).first()
         if fresh is None:
             raise NotFound("This machine was removed.")
+        credentials.still_good(fresh, client)
         return queue.exchange(fresh, body.holding, body.slots, arrived_at)
 
     return await sync_to_async(exchange, thread_sensitive=False)()
@@ -125,7 +143,7 @@ async def _woken(layer: Any, channel: str, hold_s: float) -> bool:
 @agent_call("POST")
 async def job_progress(request: HttpRequest, job_id: str) -> HttpResponse:
     """Sequence-numbered events of a running job."""
-    client = await authenticated(request)
+    client = await authenticated(request, "ollama")
     body = read(request, contract.ProgressRequest)
     return answer(await sync_to_async(progress.apply, thread_sensitive=False)(client, job_id, body))
 
@@ -133,7 +151,7 @@ async def job_progress(request: HttpRequest, job_id: str) -> HttpResponse:
 @agent_call("PUT")
 async def job_result(request: HttpRequest, job_id: str) -> HttpResponse:
     """The job's result: 201 new, 200 the same again, 409 not current or another body."""
-    client = await authenticated(request)
+    client = await authenticated(request, "ollama")
     body = await sync_to_async(read, thread_sensitive=False)(request, contract.ResultBody)
     store = sync_to_async(results.store, thread_sensitive=False)
     result, created = await store(client, job_id, body, request.body)

@@ -48,10 +48,20 @@ class Client(Document):
 
     credential_id = StringField(required=True)
     credential_hash = StringField(required=True)
+    credential_at = DateTimeField()  # when it was made; None in old documents: when the machine was
+    credential_revoked_at = DateTimeField()
+    # A renewed credential, until its first use puts it in the place of the one above.
+    next_credential_id = StringField()
+    next_credential_hash = StringField()
+    next_credential_at = DateTimeField()
 
     agent_version = StringField()
     protocol = IntField()
     boot_id = StringField()
+    # The last starts of its agent, newest last: {id, hostname, address, at}. See `agents/doubles.py`.
+    boots = ListField(DictField())
+    boot_returns = ListField(DateTimeField())  # when an earlier start spoke again
+    doubled_at = DateTimeField()  # when two agents last were seen with this one credential
     paused = BooleanField(default=False)
 
     state = StringField(default="offline")
@@ -95,7 +105,7 @@ class ModelInstallation(Document):
 
 
 class EnrolmentToken(Document):
-    """A one-use token that makes a machine a client. Only its hash is kept."""
+    """A one-use token that makes a machine a client, or an agent the agent of `for_client`. Only its hash is kept."""
 
     meta = {"collection": "enrolment_tokens", "auto_create_index": False}
     id = StringField(primary_key=True)  # sha256 of the token, hex
@@ -106,7 +116,9 @@ class EnrolmentToken(Document):
     created_at = DateTimeField(default=now)
     expires_at = DateTimeField(required=True)
     used_at = DateTimeField()
-    client = ObjectIdField()
+    client = ObjectIdField()  # the machine that used it
+    for_client = ObjectIdField()  # the only machine that may use it; None: a new one
+    revoked_at = DateTimeField()
 
 
 class Event(Document):

@@ -19,6 +19,8 @@ from benchmarks.demo.marks import made_up
 from obt_site.clock import now
 
 HEARD_OF_EVERY = timedelta(seconds=10)  # a machine of the demo
+REVOKED = "Its credential was revoked"
+JUDGED_BY = ("name", "last_seen_at", "ollama", "ollama_since", "state", "credential_revoked_at")
 
 
 class Presence(StrEnum):
@@ -57,6 +59,8 @@ def judge(
 
 def of(client: Client) -> Verdict:
     """The client's state now, whatever was stored last."""
+    if client.credential_revoked_at is not None:
+        return Verdict(Presence.OFFLINE, REVOKED, client.credential_revoked_at)
     return judge(client.last_seen_at, client.ollama, client.ollama_since, now())
 
 
@@ -67,7 +71,7 @@ def refresh_all(frozen: bool = False) -> None:
     demo has no agent: unless it is made up as offline, it is taken as heard of just now.
     """
     changed = False
-    for client in Client.objects.only("name", "last_seen_at", "ollama", "ollama_since", "state"):
+    for client in Client.objects.only(*JUDGED_BY):
         if made_up(client.id) and client.state != Presence.OFFLINE:
             _hear_of(client)
             continue

@@ -1,26 +1,22 @@
-"""The verbs on machines: enrol, register, take in a sync, rename, pause, remove. Only these write clients."""
+"""The verbs on machines: take in a sync, rename, label, pause. How one comes is in `enrolment.py`, how it goes in
+`removal.py`, and its credential in `credentials.py`; nothing else writes clients."""
 
-import hashlib
-import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from django.conf import settings
 from mongoengine.errors import NotUniqueError
 
 from agent.obt_agent import contract, wire
 from agents import changes as seen_changes
-from agents import credentials, events, hardware, presence
-from agents.documents import Client, EnrolmentToken, ModelInstallation
+from agents import doubles, events, hardware, presence
+from agents.documents import Client, ModelInstallation
 from benchmarks import live
 from obt_site.clock import now
-from obt_site.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
+from obt_site.errors import Conflict, FieldError, Invalid, NotFound
 from obt_site.text import one_line
 
-TOKEN_PREFIX = "obte"  # noqa: S105  (a prefix, not a secret)
-TOKEN_BYTES = 24
 NAME_LENGTH = 100
 HISTORY_LENGTH = 60  # readings, one per sync: about ten minutes
 HARDWARE_HISTORY_LENGTH = 50  # changes of the hardware
@@ -34,82 +30,6 @@ def find(client_id: str) -> Client:
     if client is None:
         raise NotFound("There is no such machine. It may have been removed.")
     return client
-
-
-# -- enrolment -------------------------------------------------------------------------------------------------------
-
-
-def create_enrolment_token(
-    name: str | None = None, by: str = "system", lifetime: timedelta | None = None, labels: Sequence[str] = ()
-) -> tuple[str, datetime]:
-    """A one-use token and when it expires. The text is returned once; only its hash is kept.
-
-    `name` and `labels` are those its machine will have.
-    """
-    token = f"{TOKEN_PREFIX}_{secrets.token_urlsafe(TOKEN_BYTES)}"
-    expires_at = now() + (lifetime or settings.ENROLMENT_TOKEN_LIFETIME)
-    name = check_name(name) if name else None
-    cleaned = check_labels(labels)
-    EnrolmentToken(id=token_id(token), name=name, labels=cleaned, created_by=by, expires_at=expires_at).save(
-        force_insert=True
-    )
-    return token, expires_at
-
-
-def token_id(token: str) -> str:
-    """Under what an enrolment token is kept: its sha256, hex. Who knows it cannot enrol with it."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def register(request: contract.RegisterRequest) -> contract.RegisterResponse:
-    """Make the machine a client, once per token. Raises Unauthenticated when the token is unknown, used or too old."""
-    if not contract.OLDEST_PROTOCOL <= request.protocol <= contract.PROTOCOL:
-        raise Conflict(
-            f"This server speaks agent protocol {contract.OLDEST_PROTOCOL} to {contract.PROTOCOL}, the agent"
-            f" {request.protocol}. Install the agent that came with this server."
-        )
-    moment, issued, identity = now(), credentials.issue(), ObjectId()
-    token = EnrolmentToken.objects(id=token_id(request.token)).first()
-    if token is None or token.used_at or token.expires_at < moment:
-        raise Unauthenticated(_why_not(token))
-    used = EnrolmentToken.objects(id=token.id, used_at=None).update_one(set__used_at=moment, set__client=identity)
-    if not used:
-        raise Unauthenticated(_why_not(EnrolmentToken.objects(id=token.id).first()))
-    client = _insert_client(identity, token, request, issued)
-    events.report("machine_registered", f"{client.name} was added by {token.created_by}", client=client)
-    live.fleet_changed()
-    return contract.RegisterResponse(str(client.id), client.name, issued.text, moment.isoformat())
-
-
-def _why_not(token: EnrolmentToken | None) -> str:
-    if token is None:
-        return "This enrolment token is not known. Make a new one on the fleet page."
-    if token.used_at:
-        return "This enrolment token was already used; each works once. Make a new one on the fleet page."
-    return "This enrolment token has expired; each works for an hour. Make a new one on the fleet page."
-
-
-def _insert_client(
-    identity: ObjectId, token: EnrolmentToken, request: contract.RegisterRequest, issued: credentials.Issued
-) -> Client:
-    """Two machines of one name become `name` and `name-2`."""
-    wanted = one_line(token.name or request.name or request.hostname)[: NAME_LENGTH - 5].strip() or "machine"
-    for i in range(1, NAME_TRIES):
-        client = Client(
-            id=identity,
-            name=wanted if i == 1 else f"{wanted}-{i}",
-            hostname=request.hostname,
-            labels=token.labels,
-            credential_id=issued.id,
-            credential_hash=issued.hash,
-            agent_version=request.agent_version,
-            protocol=request.protocol,
-        )
-        try:
-            return client.save(force_insert=True)  # type: ignore[no-any-return]
-        except NotUniqueError:
-            continue
-    raise Conflict(f"There are too many machines called “{wanted}”. Give this one a name with --name.")
 
 
 def check_name(name: str) -> str:
@@ -137,6 +57,7 @@ def take_in(client: Client, request: contract.SyncRequest) -> list[str]:
         "loaded": wire.encode(request.loaded),
         **_ollama(client, request.ollama, moment),
         **_reading(client, request.reading, moment),
+        **doubles.judge(client, request.boot_id, request.hostname, moment),
     }
     resend: list[str] = []
     other_models = seen_changes.ModelChanges()
@@ -152,6 +73,7 @@ def take_in(client: Client, request: contract.SyncRequest) -> list[str]:
     changes |= _state(client, changes, moment)
     Client._get_collection().update_one({"_id": client.id}, {"$set": changes})
     seen_changes.report(client, changes, moment)
+    doubles.report(client, changes)
     seen_changes.report_models(client, other_models)
     live.fleet_changed()
     return resend

@@ -9,9 +9,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from agents import package, removal, verbs
+from agents import credentials, enrolment, package, removal, verbs
 from agents.documents import Client
-from benchmarks.presenters.enrolment import enrolment_of, find_enrolment
+from benchmarks.presenters.enrolment import enrolment_of, find_enrolment, token_lines
 from benchmarks.presenters.event_log import event_page
 from benchmarks.presenters.fleet import fleet as fleet_view
 from benchmarks.presenters.fleet_query import read_query
@@ -122,6 +122,19 @@ def remove(request: HttpRequest, client_id: str) -> HttpResponse:
     return render(request, "agents/machine_remove.html", context)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Role.ADMIN)
+def revoke_credential(request: HttpRequest, client_id: str) -> HttpResponse:
+    """What revoking the machine's credential means, as a question; by POST it is revoked."""
+    client = verbs.find(client_id)
+    if request.method == "POST":
+        credentials.revoke(client)
+        messages.success(request, f"The credential of {client.name} works no more.")
+        return redirect("machine", client_id=client_id)
+    context = {"place": "fleet", "client": client, "loss": removal.consequences(client)}
+    return render(request, "agents/machine_revoke.html", context)
+
+
 # -- adding one ------------------------------------------------------------------------------------------------------
 
 
@@ -129,32 +142,49 @@ def remove(request: HttpRequest, client_id: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Role.ADMIN)
 def add(request: HttpRequest) -> HttpResponse:
-    """A name, then one line to paste. The token is made by POST and shown once; it is never part of an address."""
+    """A name, then one line to paste. The token is made by POST and shown once; it is never part of an address.
+
+    With a machine's id in `client` the line enrols that machine again.
+    """
     name, labels_typed = request.POST.get("name", ""), request.POST.get("labels", "")
-    context = {"place": "fleet", "server": _server(request), "only_here": _only_here(request)}
-    context |= {"typed_name": name, "typed_labels": labels_typed}
+    wanted = request.POST.get("client") or request.GET.get("client")
+    client = verbs.find(wanted) if wanted else None
+    context: dict[str, Any] = {"place": "fleet", "server": _server(request), "only_here": _only_here(request)}
+    context |= {"typed_name": name, "typed_labels": labels_typed, "client": client}
     if request.method != "POST":
-        return render(request, "agents/machine_add.html", context)
+        return render(request, "agents/machine_add.html", {**context, "tokens": token_lines()})
     try:
-        token, _ = verbs.create_enrolment_token(
-            name.strip() or None, by=request.user.get_username(), labels=labels_typed.split(",")
+        token, _ = enrolment.create_token(
+            name.strip() or None, by=request.user.get_username(), labels=labels_typed.split(","), client=client
         )
     except Invalid as refusal:
         wrong = {f"{error.field}_error": error.message for error in refusal.errors}
-        return render(request, "agents/machine_add.html", {**context, **wrong}, status=422)
-    context |= {"token": token, "enrolment": enrolment_of(token)}
+        return render(request, "agents/machine_add.html", {**context, **wrong, "tokens": token_lines()}, status=422)
+    context |= {"token": token, "enrolment": enrolment_of(token), "tokens": token_lines()}
     return render(request, "agents/machine_add.html", context)
 
 
 @never_cache
 @require_safe
 @requires(Role.ADMIN)
-def enrolment(request: HttpRequest, token_id: str) -> HttpResponse:
+def enrolment_steps(request: HttpRequest, token_id: str) -> HttpResponse:
     """How far the machine with this token is: the part of the page that asks again."""
     found = find_enrolment(token_id)
     if found is None:
         raise NotFound("There is no such enrolment token. It may have been removed.")
     return render(request, "agents/_enrolment.html", {"enrolment": found})
+
+
+@require_POST
+@requires(Role.ADMIN)
+def revoke_enrolment(request: HttpRequest, token_id: str) -> HttpResponse:
+    """End a token that no machine has used yet."""
+    try:
+        enrolment.revoke(enrolment.find_token(token_id))
+        messages.success(request, "The token works no more.")
+    except (Conflict, NotFound) as refusal:
+        messages.warning(request, refusal.detail)
+    return redirect("machine_add")
 
 
 def _server(request: HttpRequest) -> str:

@@ -1,11 +1,9 @@
-"""Who may do what: three roles, and the tokens that scripts use.
+"""Who may do what: three roles.
 
 A viewer reads; an operator also queues, cancels and retries; an admin also enrols, manages and deletes. Roles are
 Django groups of those names; a superuser is an admin.
 """
 
-import hmac
-import secrets
 from collections.abc import Callable
 from enum import IntEnum
 from functools import wraps
@@ -14,19 +12,10 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from mongoengine import DateTimeField, Document, IntField, StringField
 
-from agents.credentials import keyed_hash
 from obt_site import actor
 from obt_site.came_from import came_from
-from obt_site.clock import now
-from obt_site.errors import FieldError, Forbidden, Invalid, Unauthenticated
-
-TOKEN_PREFIX = "obtu"  # noqa: S105  (a prefix, not a secret)
-ID_BYTES = 4
-SECRET_BYTES = 32
-LONGEST = 200
-NAME_LENGTH = 100
+from obt_site.errors import Forbidden
 
 
 class Role(IntEnum):
@@ -41,21 +30,6 @@ class Role(IntEnum):
         return self.name.lower()
 
 
-class ApiToken(Document):
-    """A user API token `obtu_<id>_<secret>`; only a keyed hash of the secret is kept."""
-
-    meta = {"collection": "api_tokens", "auto_create_index": False}
-    id = StringField(primary_key=True)
-    schema = IntField(default=1)
-    name = StringField(required=True, max_length=100)
-    role = StringField(required=True)
-    user = StringField()
-    secret_hash = StringField(required=True)
-    created_at = DateTimeField(default=now)
-    expires_at = DateTimeField()
-    revoked_at = DateTimeField()
-
-
 def role_of(user: Any) -> Role | None:
     """The highest role of a signed-in user; None for strangers and for people without one."""
     if user is None or not user.is_authenticated or not user.is_active:
@@ -64,31 +38,6 @@ def role_of(user: Any) -> Role | None:
         return Role.ADMIN
     names = set(user.groups.values_list("name", flat=True))
     return max((role for role in Role if role.word in names), default=None)
-
-
-def create_token(name: str, role: Role, user: str | None = None) -> str:
-    """Make a token; its text is returned once and kept nowhere. Raises Invalid for a name that is none."""
-    name = name.strip()
-    if not name or len(name) > NAME_LENGTH or not name.isprintable():
-        message = f"A token's name has 1 to {NAME_LENGTH} printable characters."
-        raise Invalid(message, [FieldError("name", message)])
-    identity, secret = secrets.token_hex(ID_BYTES), secrets.token_urlsafe(SECRET_BYTES)
-    ApiToken(id=identity, name=name, role=role.word, user=user, secret_hash=keyed_hash(secret)).save(force_insert=True)
-    return f"{TOKEN_PREFIX}_{identity}_{secret}"
-
-
-def token_holder(text: str) -> ApiToken:
-    """The token with this text; raises Unauthenticated when it is unknown, revoked or too old."""
-    parts = text.split("_", 2)
-    if len(parts) != 3 or parts[0] != TOKEN_PREFIX or len(text) > LONGEST:
-        raise Unauthenticated("Send a user API token: Authorization: Bearer obtu_….")
-    token = ApiToken.objects(id=parts[1]).first()
-    expected = token.secret_hash if token else keyed_hash("")
-    if not hmac.compare_digest(expected, keyed_hash(parts[2])) or token is None:
-        raise Unauthenticated("This token is not known.")
-    if token.revoked_at or (token.expires_at and token.expires_at < now()):
-        raise Unauthenticated("This token was revoked or has expired. Make a new one.")
-    return token  # type: ignore[no-any-return]
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -34,10 +34,11 @@ def _by(collection: str, keys: str, serves: str, unique: bool = False) -> Index:
 INDEXES: tuple[Index, ...] = (
     _by("clients", "name", "the fleet by name; two machines never share one", unique=True),
     _by("clients", "credential_id", "every call of an agent", unique=True),
+    _by("clients", "next_credential_id", "the first call with a renewed credential"),
     _by("clients", "state", "the sweeper's search for machines that are gone"),
     _by("model_installations", "client name", "a machine's models; a chosen model on a machine", unique=True),
     _by("model_installations", "name", "the models page: one model on every machine"),
-    _by("enrolment_tokens", "expires_at", "open tokens on the fleet page"),
+    _by("enrolment_tokens", "expires_at", "the tokens that are still known; forgetting old ones"),
     _by("sessions", "number", "the list of sessions, newest first, in windows", unique=True),
     _by("sessions", "state", "what runs; mending at start-up"),
     _by("sessions", "paused", "whose queued jobs are held back, at every offer"),
@@ -62,7 +63,9 @@ INDEXES: tuple[Index, ...] = (
     _by("audit", "actor_name number", "what one person, token or machine did"),
     _by("audit", "action number", "changes of one kind"),
     _by("audit", "about_id number", "what was done to one thing"),
-    _by("api_tokens", "user", "a person's tokens"),
+    _by("api_tokens", "user_id", "a person's tokens"),
+    _by("api_tokens", "made_by", "the tokens that a token made"),
+    _by("api_tokens", "created_at", "all tokens, for administrators"),
     _by("saved_views", "owner", "a person's saved views of the results"),
     _by("saved_views", "owner name", "two views of a person never share a name", unique=True),
 )

@@ -48,6 +48,7 @@ ACTIONS = (
     Place("Add a machine", "machine_add", "plus", also="new enrol install agent", role=Role.ADMIN),
     Place("Change the theme", "settings", "theme", also="dark light system"),
     Place("Change your password", "settings", "key"),
+    Place("Your API tokens", "tokens", "key", also="scripts bearer secret"),
 )
 
 

@@ -142,6 +142,8 @@ LOGGING = {
 USER_BODY_BYTES = 64 * 1024
 FORM_BODY_BYTES = 2 * 1024 * 1024
 ENROLMENT_TOKEN_LIFETIME = timedelta(hours=1)
+CREDENTIAL_RENEWED_AFTER = timedelta(days=30)
+CREDENTIAL_OVERLAP = timedelta(hours=24)  # a new credential that is not used for so long lapses
 
 LATE_AFTER = timedelta(seconds=25)
 OFFLINE_AFTER = timedelta(seconds=60)

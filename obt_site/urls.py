@@ -9,7 +9,7 @@ from benchmarks import consumers
 from benchmarks.api import api
 from benchmarks.views import compare, dashboard, history, models, palette, queue, results, saved_views, sessions
 from obt_site import about, assets, health, styleguide
-from obt_site.accounts import settings_page
+from obt_site.accounts import settings_page, tokens_page
 from obt_site.accounts import views as accounts
 
 handler400 = "obt_site.errors.bad_request"
@@ -28,11 +28,13 @@ fleet_urls = [
     path("fleet", fleet.fleet, name="fleet"),
     path("fleet/live", fleet.fleet_live, name="fleet_live"),
     path("machines/add", fleet.add, name="machine_add"),
-    path("machines/enrolments/<str:token_id>", fleet.enrolment, name="machine_enrolment"),
+    path("machines/enrolments/<str:token_id>", fleet.enrolment_steps, name="machine_enrolment"),
+    path("machines/enrolments/<str:token_id>/revoke", fleet.revoke_enrolment, name="machine_enrolment_revoke"),
     path("machines/<str:client_id>", fleet.machine, name="machine"),
     path("machines/<str:client_id>/live", fleet.machine_live, name="machine_live"),
     path("machines/<str:client_id>/labels", fleet.labels, name="machine_labels"),
     path("machines/<str:client_id>/remove", fleet.remove, name="machine_remove"),
+    path("machines/<str:client_id>/revoke", fleet.revoke_credential, name="machine_revoke"),
     path("machines/<str:client_id>/rename", fleet.rename, name="machine_rename"),
     path("machines/<str:client_id>/pause", fleet.pause, name="machine_pause"),
     path("events", fleet.events, name="events"),
@@ -68,6 +70,7 @@ benchmark_urls = [
 ]
 agent_urls = [
     path("api/v1/agent/register", agent_api.register),
+    path("api/v1/agent/credential", agent_api.renew_credential),
     path("api/v1/agent/sync", agent_api.sync),
     path("api/v1/agent/jobs/<str:job_id>/progress", agent_api.job_progress),
     path("api/v1/agent/jobs/<str:job_id>/result", agent_api.job_result),
@@ -84,6 +87,8 @@ urlpatterns = [
     path("static/<path:name>", assets.asset, name="asset"),
     path("about", about.about, name="about"),
     path("settings", settings_page.settings_page, name="settings"),
+    path("settings/tokens", tokens_page.tokens_page, name="tokens"),
+    path("settings/tokens/<str:token_id>/revoke", tokens_page.revoke_token, name="token_revoke"),
     path("admin/", admin.site.urls),
 ]
 websocket_urlpatterns = [

@@ -36,6 +36,7 @@ class Enrolment:
     client: str
     name: str
     credential: str
+    newer: Optional[str] = None  # a renewed one that the server is not yet known to have accepted
 
 
 def default_state_dir(platform: str, environ: Mapping[str, str]) -> Path:
@@ -89,7 +90,7 @@ def make_state_dir(path: Path) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file only its owner can read, whole or not at all."""
+    """Write a file only its owner can read, whole or not at all, and on the disk when this returns."""
     fresh = path.with_name(path.name + ".new")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -99,6 +100,12 @@ def write_private(path: Path, text: str) -> None:
     with contextlib.suppress(OSError):
         os.chmod(fresh, 0o600)  # an old file keeps its mode otherwise
     os.replace(fresh, path)
+    with contextlib.suppress(OSError, AttributeError):  # Windows opens no folders, and has no O_DIRECTORY
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def save_enrolment(state_dir: Path, enrolment: Enrolment) -> None:
@@ -110,7 +117,9 @@ def load_enrolment(state_dir: Path) -> Optional[Enrolment]:
     path = state_dir / CREDENTIAL_FILE
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return Enrolment(**{key: str(stored[key]) for key in ("server", "client", "name", "credential")})
+        known = {key: str(stored[key]) for key in ("server", "client", "name", "credential")}
+        newer = stored.get("newer")
+        return Enrolment(**known, newer=str(newer) if newer else None)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:

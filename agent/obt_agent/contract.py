@@ -3,6 +3,7 @@
 JSON over HTTP under `/api/v1/agent/`:
 
 - `POST register`              RegisterRequest  → RegisterResponse   (enrolment token → credential)
+- `POST credential`            CredentialRequest → CredentialResponse (a newer credential; see `SyncResponse.renew`)
 - `POST sync`                  SyncRequest      → SyncResponse       (heartbeat, presence, work; a long poll)
 - `POST jobs/{id}/progress`    ProgressRequest  → ProgressResponse   (sequence-numbered events)
 - `PUT  jobs/{id}/result`      ResultBody       → ResultAnswer       (201 new, 200 same again, 409 not current)
@@ -54,6 +55,8 @@ __all__ = [
     "CellRun",
     "CellSpec",
     "Cpu",
+    "CredentialRequest",
+    "CredentialResponse",
     "Event",
     "Gpu",
     "GpuReading",
@@ -121,6 +124,19 @@ class RegisterResponse:
 
 
 @dataclass(frozen=True)
+class CredentialRequest:
+    """Asks for a newer credential; sent with the one in use, which works until the newer one is used."""
+
+    boot_id: str = field(metadata=ID)
+
+
+@dataclass(frozen=True)
+class CredentialResponse:
+    credential: str
+    server_time: str
+
+
+@dataclass(frozen=True)
 class Holding:
     """A job the agent has: offered and accepted, running, or finished with its result still to be delivered."""
 
@@ -163,6 +179,7 @@ class SyncResponse:
     jobs: list[JobOffer] = many()
     cancel: list[Cancellation] = many()
     resend: list[str] = many()  # "hardware", "models"
+    renew: bool = False  # the credential is old: ask for a newer one; an agent that cannot passes over it
 
 
 # -- progress ----------------------------------------------------------------------------------------------------

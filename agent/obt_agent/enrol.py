@@ -40,7 +40,6 @@ def enrol(config: Config, link: Link, stopped: threading.Event) -> Enrolment:
             continue
         enrolment = Enrolment(config.server, answer.client, answer.name, answer.credential)
         save_enrolment(config.state_dir, enrolment)
-        link.use(answer.credential)
         log.info("This machine is enrolled at %s as %s.", config.server, answer.name)
         return enrolment
     raise AgentError("The agent was stopped before this machine was enrolled.")

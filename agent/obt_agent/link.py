@@ -1,4 +1,4 @@
-"""The agent's side of the wire contract: four calls to one server, and what can come back instead of an answer.
+"""The agent's side of the wire contract: five calls to one server, and what can come back instead of an answer.
 
 LinkError
 ├── Unreachable   no answer: refused, timed out, broken off, TLS not trusted
@@ -32,6 +32,8 @@ from urllib3.exceptions import TimeoutError as PoolTimeout
 from . import __version__, wire
 from .config import is_loopback
 from .contract import (
+    CredentialRequest,
+    CredentialResponse,
     ProgressRequest,
     ProgressResponse,
     RegisterRequest,
@@ -113,10 +115,13 @@ class Link:
     def use(self, credential: str) -> None:
         self._credential = credential
 
-    # -- the four calls ------------------------------------------------------------------------------------------
+    # -- the five calls ------------------------------------------------------------------------------------------
 
     def register(self, request: RegisterRequest) -> RegisterResponse:
         return self._call(RegisterResponse, "POST", "/register", wire.dumps(request), READ_TIMEOUT_S)
+
+    def renew(self, request: CredentialRequest) -> CredentialResponse:
+        return self._call(CredentialResponse, "POST", "/credential", wire.dumps(request), READ_TIMEOUT_S)
 
     def sync(self, request: SyncRequest) -> SyncResponse:
         """Blocks up to `request.hold_s`; `interrupt_sync` ends it earlier with Unreachable."""

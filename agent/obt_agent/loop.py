@@ -14,10 +14,11 @@ import logging
 import os
 import threading
 import time
-from typing import Optional
+from typing import Callable, Optional
 
-from .config import Config, load_enrolment, make_state_dir, usable_enrolment
+from .config import Config, Enrolment, load_enrolment, make_state_dir, usable_enrolment
 from .contract import MINIMUM_FREE_DISK_BYTES
+from .credential import Credential
 from .deliver import Deliverer
 from .detect import find
 from .enrol import enrol, hostname
@@ -70,30 +71,31 @@ class Agent:
 
     def _run(self) -> None:
         link = Link(self.config.server, ca_file=self.config.ca_file)
-        self._enrol(link)
-        if self._stop.is_set():
+        enrolment = self._enrol(link)
+        if enrolment is None or self._stop.is_set():
             return
         spool = Spool(self.config.state_dir)
-        self._build(link, spool)
+        self._build(link, spool, Credential(self.config.state_dir, enrolment, link))
         while not self._ended.wait(WAIT_SLICE_S):
             pass
         self._wind_down(spool)
         if self._fatal.is_set():
             raise AgentError(self._problem)
 
-    def _enrol(self, link: Link) -> None:
+    def _enrol(self, link: Link) -> Optional[Enrolment]:
+        """Who this machine is at the server; None when the agent was stopped before it knew."""
         stored = usable_enrolment(self.config, load_enrolment(self.config.state_dir))
         if stored is not None:
-            link.use(stored.credential)
-            return
+            return stored
         self._token_left = False
         try:
-            enrol(self.config, link, self._stop)
+            return enrol(self.config, link, self._stop)
         except AgentError:
             if not self._stop.is_set():
                 raise
+            return None
 
-    def _build(self, link: Link, spool: Spool) -> None:
+    def _build(self, link: Link, spool: Spool, credential: Credential) -> None:
         found = find(self.config.ollama_url, os.environ)
         log.info("Ollama is looked for at %s (%s).", found.url, found.source)
         self.inventory = Inventory(self.config.state_dir, self._changed)
@@ -101,7 +103,15 @@ class Agent:
         self.deliverer = Deliverer(spool, link, self._changed)
         self.worker = Worker(spool, link, self._engine, self.inventory, self.watch, self.deliverer.wake, self._changed)
         sync = SyncLoop(
-            link, spool, self.worker, self.watch, self.inventory, hostname(), self._lost(link), self._minimum_free_bytes
+            link,
+            spool,
+            self.worker,
+            self.watch,
+            self.inventory,
+            hostname(),
+            credential,
+            self._lost(link, credential),
+            self._minimum_free_bytes,
         )
         self.watch.start()
         self.inventory.watch(self._stop, self._busy)
@@ -117,17 +127,20 @@ class Agent:
         if self.sync is not None:
             self.sync.wake()
 
-    def _lost(self, link: Link):  # type: ignore[no-untyped-def]
-        """What to do when the server no longer accepts the credential: enrol again if a token is left, else end."""
+    def _lost(self, link: Link, credential: Credential) -> Callable[[LinkError], bool]:
+        """What to do when the server no longer accepts the credential: go back to an older one, enrol again if a token
+        is left, else end."""
 
         def lost(error: LinkError) -> bool:
+            if credential.fall_back():
+                return True
             try:
                 if not self._token_left:
                     raise AgentError(
                         f"The server no longer accepts this machine's credential; enrol it again with --token: {error}"
                     )
                 self._token_left = False
-                enrol(self.config, link, self._stop)
+                credential.use(enrol(self.config, link, self._stop))
                 return True
             except AgentError as problem:
                 self._problem = str(problem)

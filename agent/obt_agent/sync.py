@@ -19,6 +19,7 @@ from .contract import (
     SyncRequest,
     SyncResponse,
 )
+from .credential import Credential
 from .inventory import Inventory
 from .link import Link, LinkError, Unauthorized, retryable
 from .machine import HostReading
@@ -46,11 +47,13 @@ class SyncLoop:
         watch: OllamaWatch,
         inventory: Inventory,
         hostname: str,
+        credential: Credential,
         lost: Callable[[LinkError], bool],
         minimum_free_bytes: int = MINIMUM_FREE_DISK_BYTES,
     ) -> None:
         self._link, self._spool, self._worker, self._watch = link, spool, worker, watch
         self._inventory, self._hostname, self._lost = inventory, hostname, lost
+        self._credential = credential
         self._minimum_free_bytes = minimum_free_bytes
         self.boot_id = uuid.uuid4().hex
         self.stopping = False  # the agent takes no more jobs
@@ -113,6 +116,7 @@ class SyncLoop:
             log.info("Connected to %s.", self._link.server)
         self._connected, self._interrupting = True, False
         self._backoff.reset()
+        self._credential.accepted()
         if request.hardware is not None:
             self._told_hardware = request.hardware_hash
         if request.models is not None:
@@ -182,6 +186,8 @@ class SyncLoop:
             if taken:
                 self._worker.wake()
                 news = True
+        if answer.renew:
+            self._credential.renew(self.boot_id)
         return news | self._resend(answer.resend)
 
     def _resend(self, names: list[str]) -> bool:

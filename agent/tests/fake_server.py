@@ -18,6 +18,8 @@ from typing import Any
 from agent.obt_agent import wire
 from agent.obt_agent.contract import (
     Cancellation,
+    CredentialRequest,
+    CredentialResponse,
     Event,
     JobOffer,
     ProgressRequest,
@@ -55,6 +57,9 @@ class FakeServer:
         self.port = port
         self.tokens = {TOKEN}
         self.credential = CREDENTIAL
+        self.newer: str | None = None  # given out and not used yet
+        self.asks_to_renew = False
+        self.renewals: list[CredentialRequest] = []
         self.registers: list[RegisterRequest] = []
         self.syncs: list[SyncRequest] = []
         self.sync_times: list[float] = []
@@ -115,7 +120,7 @@ class FakeServer:
         self.wake()
 
     def fail(self, call: str, fault: Fault) -> None:
-        """`call`: register, sync, progress or result."""
+        """`call`: register, credential, sync, progress or result."""
         self.faults.setdefault(call, []).append(fault)
 
     def wait_for(self, what: Callable[[], Any], timeout_s: float = DEADLINE_S) -> Any:
@@ -147,6 +152,17 @@ class FakeServer:
         self.tokens.discard(body.token)
         return 201, RegisterResponse("client-1", body.name or body.hostname, self.credential, SERVER_TIME)
 
+    def renew(self, body: CredentialRequest) -> tuple[int, Any]:
+        self.renewals.append(body)
+        self.newer = f"obta_{len(self.renewals):08d}_renewed"
+        return 201, CredentialResponse(self.newer, SERVER_TIME)
+
+    def knows(self, credential: str | None) -> bool:
+        """Whether a credential is good; the first use of a newer one ends the one before."""
+        if self.newer is not None and credential == self.newer:
+            self.credential, self.newer, self.asks_to_renew = self.newer, None, False
+        return credential == self.credential
+
     def sync(self, body: SyncRequest) -> tuple[int, Any]:
         self.syncs.append(body)
         self.sync_times.append(time.monotonic())
@@ -163,7 +179,7 @@ class FakeServer:
             return 200, SyncResponse(SERVER_TIME, 0.0)
         resend, self.resend = self.resend, []
         jobs, cancels = self._work(body) or ([], [])
-        return 200, SyncResponse(SERVER_TIME, 0.0, jobs, cancels, resend)
+        return 200, SyncResponse(SERVER_TIME, 0.0, jobs, cancels, resend, renew=self.asks_to_renew)
 
     def _work(self, body: SyncRequest) -> tuple[list[JobOffer], list[Cancellation]] | None:
         held = {holding.job for holding in body.holding}
@@ -240,7 +256,7 @@ class _Handler(BaseHTTPRequestHandler):
         if len(body) < length:  # cut off by the agent, in the middle of its request
             self.close_connection = True
             return
-        match = re.fullmatch(r"/api/v1/agent/(?:(register|sync)|jobs/([^/]+)/(progress|result))", self.path)
+        match = re.fullmatch(r"/api/v1/agent/(?:(register|sync|credential)|jobs/([^/]+)/(progress|result))", self.path)
         if not match:
             return self._send(404, {"detail": "No such path."})
         call, job = match[1] or match[3], match[2] or ""
@@ -273,7 +289,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _work(self, call: str, job: str, body: bytes) -> tuple[int, Any]:
         fake = self.fake
-        if call != "register" and self.headers.get("Authorization") != f"Bearer {fake.credential}":
+        given = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        if call != "register" and not fake.knows(given):
             return 401, {"title": "Unauthorized", "detail": "This credential is not valid."}
         if self.headers.get("Content-Type") != "application/json":
             return 415, {"detail": "Only JSON."}
@@ -281,6 +298,8 @@ class _Handler(BaseHTTPRequestHandler):
             value = wire.loads(body)
             if call == "register":
                 return fake.register(wire.decode(RegisterRequest, value))
+            if call == "credential":
+                return fake.renew(wire.decode(CredentialRequest, value))
             if call == "sync":
                 return fake.sync(wire.decode(SyncRequest, value))
             if call == "progress":

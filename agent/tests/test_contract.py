@@ -105,3 +105,20 @@ def test_the_agents_package_imports_nothing_of_the_server() -> None:
     files = list((ROOT / "agent/obt_agent").rglob("*.py"))
     assert len(files) > 20
     assert [file.name for file in files if forbidden.search(file.read_text(encoding="utf-8"))] == []
+
+
+def test_what_a_server_from_before_renewal_answers_is_read_and_asks_for_nothing() -> None:
+    older = {field: value for field, value in golden("SyncResponse").items() if field != "renew"}
+    assert wire.decode(contract.SyncResponse, older, lenient=True).renew is False
+
+
+def test_an_agent_from_before_renewal_passes_over_what_it_does_not_know() -> None:
+    newer = {**golden("SyncResponse"), "renew_later": {"in": 5}}
+    assert wire.decode(contract.SyncResponse, newer, lenient=True).server_time == newer["server_time"]
+
+
+def test_nothing_new_is_sent_to_a_server_that_did_not_ask_for_it() -> None:
+    """A server refuses fields it does not know, so what agents always send stays what protocol 1 began with."""
+    register = {"token", "hostname", "agent_version", "protocol", "name"}
+    assert {field.name for field in dataclasses.fields(contract.RegisterRequest)} == register
+    assert "renew" not in {field.name for field in dataclasses.fields(contract.SyncRequest)}

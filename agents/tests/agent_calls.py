@@ -5,7 +5,7 @@ from typing import Any
 import requests
 
 from agent.obt_agent import wire
-from agents import verbs
+from agents import enrolment
 from obt_site.tests.server import RunningServer
 
 TIMEOUT_S = 30
@@ -16,7 +16,7 @@ class Machine:
 
     def __init__(self, server: RunningServer, name: str = "forge") -> None:
         self.server = server
-        token, _ = verbs.create_enrolment_token()
+        token, _ = enrolment.create_token()
         body = {"token": token, "hostname": name, "agent_version": "0.1.0", "protocol": 1}
         answer = requests.post(f"{server.url}/api/v1/agent/register", json=body, timeout=TIMEOUT_S)
         assert answer.status_code == 201, answer.text

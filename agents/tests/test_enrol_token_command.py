@@ -1,4 +1,4 @@
-"""`manage.py enrol_token create`."""
+"""`manage.py enrol_token create|list|revoke`."""
 
 from io import StringIO
 
@@ -6,8 +6,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from agent.obt_agent import contract
-from agents import verbs
-from agents.documents import EnrolmentToken
+from agents import enrolment
+from agents.documents import Client, EnrolmentToken
+from benchmarks.tests import world
 from obt_site import mongo
 from obt_site.errors import Unauthenticated
 
@@ -19,7 +20,7 @@ def run(*words: str) -> str:
 
 
 def register(token: str) -> contract.RegisterResponse:
-    return verbs.register(contract.RegisterRequest(token, "forge.lan", "0.1.0", contract.PROTOCOL))
+    return enrolment.register(contract.RegisterRequest(token, "forge.lan", "0.1.0", contract.PROTOCOL))
 
 
 def test_it_prints_a_token_that_enrols_one_machine_and_nothing_else(database):
@@ -57,3 +58,44 @@ def test_without_a_database_it_says_what_to_do():
 
     with pytest.raises(CommandError, match="make up"):
         run("create")
+
+
+def test_labels_given_with_it_are_the_machines(database):
+    register(run("create", "--label", "lab", "--label", "fast").strip())
+
+    assert list(Client.objects.get().labels) == ["lab", "fast"]
+
+
+def test_one_for_a_machine_enrols_that_machine_again(database):
+    forge = world.machine("forge")
+
+    assert register(run("create", "--client", str(forge.id)).strip()).client == str(forge.id)
+    with pytest.raises(CommandError, match="no such machine"):
+        run("create", "--client", "6b02d6a12eea9e1e74c2adf2")
+
+
+def test_it_lists_what_became_of_them_and_never_a_text(database):
+    used, open_one = run("create", "--name", "Forge").strip(), run("create").strip()
+    register(used)
+
+    lines = [line.split("\t") for line in run("list").splitlines()]
+
+    assert [(line[1], line[3], line[4]) for line in lines] == [
+        ("open", "command line", "—"),
+        ("used", "command line", "Forge"),
+    ]
+    assert open_one not in run("list")
+
+
+def test_it_ends_one_by_the_beginning_of_its_id(database):
+    text = run("create").strip()
+    listed = run("list").split("\t")[0]
+
+    assert "works no more" in run("revoke", listed)
+
+    with pytest.raises(Unauthenticated, match="was revoked"):
+        register(text)
+    for none in ("feed", ""):
+        run("create")
+        with pytest.raises(CommandError, match="begin with"):
+            run("revoke", none)

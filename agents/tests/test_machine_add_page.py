@@ -9,12 +9,13 @@ import pytest
 from django.test import Client
 
 from agent.obt_agent import contract
-from agents import hardware, verbs
+from agents import enrolment, hardware, verbs
 from agents.documents import EnrolmentToken
 from benchmarks.tests import world
 from obt_site.access import Role
 from obt_site.clock import now
-from obt_site.tests.people import by_id, signed_in, tags, words
+from obt_site.errors import Unauthenticated
+from obt_site.tests.people import by_id, links, signed_in, tags, words
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +41,7 @@ def test_opening_the_page_makes_no_token():
 def test_the_line_fetches_the_agent_from_here_and_registers_with_a_working_token():
     page, token = made(signed_in(Role.ADMIN), name="bench")
 
-    answer = verbs.register(contract.RegisterRequest(token, "some-host", "0.1.0", contract.PROTOCOL))
+    answer = enrolment.register(contract.RegisterRequest(token, "some-host", "0.1.0", contract.PROTOCOL))
 
     assert "curl -fsSO http://testserver/agent.pyz && python3 agent.pyz --server http://testserver" in words(page)
     assert "python3 -m pip install requests psutil nvidia-ml-py" in words(page)
@@ -88,7 +89,7 @@ def test_the_checklist_follows_the_machine_until_it_is_ready():
     polled = by_id(page, "enrolment")["hx-get"]
 
     waiting = browser.get(polled)
-    registered = verbs.register(contract.RegisterRequest(token, "host", "0.1.0", contract.PROTOCOL))
+    registered = enrolment.register(contract.RegisterRequest(token, "host", "0.1.0", contract.PROTOCOL))
     halfway = browser.get(polled)
     gear = world.HARDWARE
     request = world.sync_request(hardware=gear, hardware_hash=hardware.content_hash(gear), models=[], models_hash="m")
@@ -125,3 +126,51 @@ def test_the_agent_is_one_file_that_anybody_can_fetch():
 
     assert answer["Content-Disposition"].startswith("attachment")
     assert {"__main__.py", "obt_agent/contract.py"} <= set(names)
+
+
+def test_the_lines_that_were_made_stand_there_with_what_became_of_them():
+    browser = signed_in(Role.ADMIN)
+    assert "None yet." in words(browser.get("/machines/add"))
+    _, used = made(browser, name="bench")
+    made(browser, name="lathe")
+    answer = enrolment.register(contract.RegisterRequest(used, "host", "0.1.0", contract.PROTOCOL))
+
+    page = browser.get("/machines/add")
+
+    text = words(page)
+    assert f"/machines/{answer.client}" in links(page)
+    assert text.index("lathe") < text.index("bench")  # the open one first
+    assert "Open until" in text
+    assert "Used" in text
+    assert used not in page.content.decode()
+
+
+def test_an_open_line_is_revoked_from_the_list():
+    browser = signed_in(Role.ADMIN)
+    _, token = made(browser, name="bench")
+    identity = enrolment.token_id(token)
+
+    page = browser.post(f"/machines/enrolments/{identity}/revoke", follow=True)
+
+    assert "The token works no more." in words(page)
+    assert "Revoked" in words(page)
+    with pytest.raises(Unauthenticated):
+        enrolment.register(contract.RegisterRequest(token, "host", "0.1.0", contract.PROTOCOL))
+    assert "works no more" in words(browser.get(f"/machines/enrolments/{identity}"))
+
+
+def test_a_line_that_was_used_is_not_revoked_and_that_is_said():
+    browser = signed_in(Role.ADMIN)
+    _, token = made(browser)
+    enrolment.register(contract.RegisterRequest(token, "host", "0.1.0", contract.PROTOCOL))
+
+    page = browser.post(f"/machines/enrolments/{enrolment.token_id(token)}/revoke", follow=True)
+
+    assert "Revoke the machine's credential instead" in words(page)
+
+
+def test_only_administrators_revoke_a_line():
+    _, token = made(signed_in(Role.ADMIN, "ann"))
+
+    assert signed_in().post(f"/machines/enrolments/{enrolment.token_id(token)}/revoke").status_code == 403
+    assert EnrolmentToken.objects.get().revoked_at is None

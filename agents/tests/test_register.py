@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from agent.obt_agent import contract
-from agents import verbs
+from agents import enrolment
 from agents.documents import Client, EnrolmentToken
 from obt_site.clock import now
 
@@ -17,7 +17,7 @@ def register(server, token, **more):
 
 
 def test_a_token_makes_a_machine_a_client_with_its_host_name(server):
-    token, _ = verbs.create_enrolment_token()
+    token, _ = enrolment.create_token()
 
     answer = register(server, token)
 
@@ -29,7 +29,7 @@ def test_a_token_makes_a_machine_a_client_with_its_host_name(server):
 
 
 def test_neither_token_nor_credential_is_stored(server):
-    token, _ = verbs.create_enrolment_token()
+    token, _ = enrolment.create_token()
     secret = register(server, token).json()["credential"].split("_", 2)[2]
 
     stored = EnrolmentToken.objects.get().to_json() + Client.objects.get().to_json()
@@ -39,7 +39,7 @@ def test_neither_token_nor_credential_is_stored(server):
 
 
 def test_a_token_works_once(server):
-    token, _ = verbs.create_enrolment_token()
+    token, _ = enrolment.create_token()
     register(server, token)
 
     again = register(server, token)
@@ -58,7 +58,7 @@ def test_an_unknown_token_is_refused(server, token):
 
 
 def test_a_token_is_too_old_after_its_hour(server):
-    token, expires_at = verbs.create_enrolment_token()
+    token, expires_at = enrolment.create_token()
     assert timedelta(minutes=59) < expires_at - now() <= timedelta(hours=1)
     EnrolmentToken.objects.update(set__expires_at=now())
 
@@ -69,19 +69,19 @@ def test_a_token_is_too_old_after_its_hour(server):
 
 
 def test_a_token_may_carry_the_machines_name(server):
-    token, _ = verbs.create_enrolment_token(name="the big one")
+    token, _ = enrolment.create_token(name="the big one")
 
     assert register(server, token).json()["name"] == "the big one"
 
 
 def test_two_machines_of_one_name_are_told_apart(server):
-    names = [register(server, verbs.create_enrolment_token()[0]).json()["name"] for _ in range(3)]
+    names = [register(server, enrolment.create_token()[0]).json()["name"] for _ in range(3)]
 
     assert names == ["forge", "forge-2", "forge-3"]
 
 
 def test_an_agent_of_another_protocol_is_told_so_and_its_token_stays_good(server):
-    token, _ = verbs.create_enrolment_token()
+    token, _ = enrolment.create_token()
 
     refused = register(server, token, protocol=999)
 
@@ -92,7 +92,7 @@ def test_an_agent_of_another_protocol_is_told_so_and_its_token_stays_good(server
 
 @pytest.mark.parametrize("hostname", ["", "x" * 256, 7, None, {"$ne": ""}, ["forge"], "a\0b"])
 def test_a_host_name_that_is_none_is_refused_before_the_token_is_used(server, hostname):
-    token, _ = verbs.create_enrolment_token()
+    token, _ = enrolment.create_token()
 
     refused = register(server, token, hostname=hostname)
 

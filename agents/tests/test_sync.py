@@ -88,7 +88,8 @@ def test_a_session_that_is_started_ends_the_poll_at_once_and_runs_within_half_a_
     """From the person's request over HTTP to the acknowledged job; the bar is p95 below 0.5 s on an idle machine."""
     import requests
 
-    from obt_site.access import Role, create_token
+    from obt_site.access import Role
+    from obt_site.tokens import create_token
 
     forge.sync(world.sync_request(models=[world.model("a:1")], models_hash="m1"))
     token = create_token("test", Role.OPERATOR)
@@ -131,7 +132,8 @@ def test_a_cancel_ends_the_poll_at_once(forge):
     poll.start()
     import requests
 
-    from obt_site.access import Role, create_token
+    from obt_site.access import Role
+    from obt_site.tokens import create_token
 
     headers = {"Authorization": f"Bearer {create_token('test', Role.OPERATOR)}"}
     time.sleep(0.2)  # as above

@@ -14,8 +14,9 @@ from ninja.utils import check_csrf
 
 from benchmarks.api.shapes import Problem
 from obt_site import actor
-from obt_site.access import Role, person, role_of, token_holder
+from obt_site.access import Role, person, role_of
 from obt_site.errors import Forbidden, Unauthenticated
+from obt_site.tokens import ApiToken, Holder, Maker, token_holder
 
 REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503})
 
@@ -26,6 +27,13 @@ class Caller:
 
     name: str
     role: Role
+    user: Any = None  # None: a token that belongs to nobody
+    token: ApiToken | None = None
+
+    @property
+    def maker(self) -> Maker:
+        """The caller as one who makes, sees and revokes tokens."""
+        return Maker(self.role, self.user, self.token)
 
 
 class BearerToken(HttpAuthBase):
@@ -44,9 +52,10 @@ class BearerToken(HttpAuthBase):
         scheme, _, text = header.partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthenticated("Send a user API token: Authorization: Bearer obtu_….")
-        token = token_holder(text.strip())
-        actor.acts(actor.Actor(actor.TOKEN, token.name, token.id, request.META.get("REMOTE_ADDR")))
-        return _allowed(Caller(token.user or token.name, Role[token.role.upper()]), self.role)
+        holder = token_holder(text.strip())
+        token = holder.token
+        actor.acts(actor.Actor(actor.TOKEN, _called(holder), token.id, request.META.get("REMOTE_ADDR")))
+        return _allowed(Caller(holder.name, holder.role, holder.user, token), self.role)
 
 
 class BrowserSession(APIKeyCookie):
@@ -71,7 +80,12 @@ class BrowserSession(APIKeyCookie):
         if held is None:
             raise Forbidden(f"This needs the role {self.role.word}; you have none.")
         actor.acts(person(request))
-        return _allowed(Caller(request.user.get_username(), held), self.role)
+        return _allowed(Caller(request.user.get_username(), held, request.user), self.role)
+
+
+def _called(holder: Holder) -> str:
+    """`dashboard of jo`: a token by its name, and whose it is."""
+    return f"{holder.token.name} of {holder.name}" if holder.user is not None else holder.name
 
 
 def _allowed(caller: Caller, role: Role) -> Caller:

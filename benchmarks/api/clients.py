@@ -9,7 +9,7 @@ from ninja.responses import Status
 from pydantic import Field, StringConstraints
 
 from agent.obt_agent.contract import Hardware
-from agents import presence, removal, verbs
+from agents import credentials, presence, removal, verbs
 from agents.documents import Client, HardwareConfig
 from benchmarks.api import cursors
 from benchmarks.api.callers import caller_of, open_to
@@ -125,6 +125,12 @@ def change_client(request: HttpRequest, client_id: str, body: ClientChanges) -> 
     if body.paused is not None:
         client = verbs.set_paused(client, body.paused)
     return shapes([client])[0]
+
+
+@router.post("/clients/{client_id}/revoke", **open_to(Role.ADMIN, ClientShape))
+def revoke_client(request: HttpRequest, client_id: str) -> ClientShape:
+    """End a machine's credential at once. Its jobs wait for it to be enrolled again with a token made `for_client`."""
+    return shapes([credentials.revoke(verbs.find(client_id))])[0]
 
 
 @router.delete("/clients/{client_id}", **open_to(Role.ADMIN, None, 204))

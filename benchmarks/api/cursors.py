@@ -3,11 +3,15 @@
 import base64
 import binascii
 import json
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from benchmarks.listing import NUMBER_MAXIMUM
 from obt_site.errors import FieldError, Invalid
 
 LONGEST = 1000  # characters
+T = TypeVar("T")
+Place = tuple[str, str]
 
 
 def encode(*keys: str | int) -> str:
@@ -43,6 +47,18 @@ def number_of(cursor: str | None) -> int | None:
 def after_number(number: int | None) -> str | None:
     """The cursor below this number; None for None."""
     return None if number is None else encode(number)
+
+
+def page(found: Sequence[T], limit: int, cursor: str | None, place: Callable[[T], Place]) -> tuple[list[T], str | None]:
+    """A page of things that are all at hand, the highest place first, and the cursor of the next; None for the last.
+
+    `place` is when one was made, as a text, and its id: no two have the same, and new ones come before the first page.
+    """
+    if cursor is not None:
+        at, identity = (str(key) for key in decode(cursor, str, str))
+        found = [each for each in found if place(each) < (at, identity)]
+    kept = list(found[:limit])
+    return kept, encode(*place(kept[-1])) if len(found) > limit else None
 
 
 def _is_text(key: str) -> bool:

@@ -14,7 +14,8 @@ from benchmarks.api.strictness import StrictParser, known_parameters_only
 from obt_site.access import Role
 
 DESCRIPTION = (
-    "Bearer tokens come from `python manage.py api_token create NAME --role viewer|operator|admin`. "
+    "Bearer tokens are made in the settings, by `POST tokens`, or by `python manage.py api_token create NAME --role "
+    "viewer|operator|admin`. "
     "Errors are RFC 9457 problems. Times are RFC 3339 in UTC."
 )
 PROBLEM_TYPE = "application/problem+json"

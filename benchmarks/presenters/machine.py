@@ -11,6 +11,7 @@ from agents.documents import Client, ModelInstallation
 from benchmarks import listing, shelf
 from benchmarks.listing import ResultFilters
 from benchmarks.presenters import figures, leaderboard, machines, stored
+from benchmarks.presenters.credential import CredentialView, credential_view
 from benchmarks.presenters.environment import Fact, hardware_facts
 from benchmarks.presenters.event_log import EventLine, latest_events
 from benchmarks.presenters.figures import Figure
@@ -105,6 +106,7 @@ class MachineView:
     results: Sequence[ResultLine]
     past: Sequence[Past]
     events: Sequence[EventLine]
+    credential: CredentialView
 
     @property
     def row(self) -> MachineRow:
@@ -124,6 +126,7 @@ def machine_view(client: Client) -> MachineView:
         results=[_result(result) for result in listing.results(filters, None, RESULTS_SHOWN).items],
         past=past_of(client, measured),
         events=latest_events(client, EVENTS_SHOWN),
+        credential=credential_view(client),
     )
 
 

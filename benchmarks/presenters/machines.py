@@ -8,7 +8,7 @@ from typing import Any
 from bson import ObjectId
 from django.urls import reverse
 
-from agents import presence
+from agents import doubles, presence
 from agents.documents import Client
 from agents.presence import Presence
 from benchmarks.lifecycle import State
@@ -226,6 +226,22 @@ def gpu_word(content: Stored | None) -> str:
 def needs(client: Client, each: MachineRow) -> list[Sentence]:
     """What about this machine needs a person."""
     url = reverse("machine", args=[each.id])
+    found = _needs_of_credential(client, f"{url}#credential")
+    return found if client.credential_revoked_at is not None else [*found, *_needs_of_state(client, each, url)]
+
+
+def _needs_of_credential(client: Client, url: str) -> list[Sentence]:
+    if client.credential_revoked_at is not None:
+        fact, then = f"{client.name}: its credential was revoked", "Its agent is refused until it is enrolled again."
+        return [Sentence("warn", fact, None, then, url, "Enrol it again")]
+    if doubles.is_doubled(client):
+        fact = f"Two agents use the credential of {client.name}: {doubles.where(client.boots)}"
+        then = "A result may be of either machine. Let one of them be a machine of its own."
+        return [Sentence("warn", fact, None, then, url, "What to do")]
+    return []
+
+
+def _needs_of_state(client: Client, each: MachineRow, url: str) -> list[Sentence]:
     waiting = f"{plural(each.waiting, 'job')} wait{'s' if each.waiting == 1 else ''} for it." if each.waiting else ""
     if each.presence != "online" and each.reason:
         tone = "dim" if each.presence == "offline" else "warn"

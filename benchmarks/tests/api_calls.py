@@ -6,7 +6,8 @@ from typing import Any
 from django.http import HttpResponse
 from django.test import Client
 
-from obt_site.access import Role, create_token
+from obt_site.access import Role
+from obt_site.tokens import create_token
 
 BASE = "/api/v1/"
 

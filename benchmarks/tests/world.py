@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.obt_agent import contract, wire
-from agents import hardware, verbs
+from agents import enrolment, hardware, verbs
 from agents.documents import Client
 from benchmarks import progress, queue, results, sessions
 from benchmarks.documents import Job, Result, Session
@@ -34,8 +34,8 @@ READING = contract.HostReading(
 
 def register(name: str = "forge") -> tuple[Client, str]:
     """A machine that has registered and not reported yet; the client and its credential."""
-    token, _ = verbs.create_enrolment_token()
-    answer = verbs.register(contract.RegisterRequest(token, name, "0.1.0", contract.PROTOCOL))
+    token, _ = enrolment.create_token()
+    answer = enrolment.register(contract.RegisterRequest(token, name, "0.1.0", contract.PROTOCOL))
     return verbs.find(answer.client), answer.credential
 
 

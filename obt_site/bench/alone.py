@@ -16,8 +16,8 @@ PERSON = "bench"
 
 
 @contextmanager
-def browser() -> "Iterator[Client]":
-    """A signed-in person's browser in this process, with nothing stored yet. Once per process: settings stay."""
+def database() -> Iterator[str]:
+    """The address of a database with nothing in it. The first one in a process also is where its settings point."""
     with tempfile.TemporaryDirectory(prefix="obt-bench-") as folder:
         os.environ.update(OBT_DATA_DIR=folder, OBT_DEBUG="0")
         os.environ.pop("DATABASE_URL", None)
@@ -30,9 +30,16 @@ def browser() -> "Iterator[Client]":
         except Exception as error:
             raise CannotRun(f"The embedded database does not start: {error}") from error
         try:
-            yield _signed_in(address)
+            yield address
         finally:
             database.stop()
+
+
+@contextmanager
+def browser() -> "Iterator[Client]":
+    """A signed-in person's browser in this process, with nothing stored yet. Once per process, before other proofs."""
+    with database() as address:
+        yield _signed_in(address)
 
 
 def _signed_in(address: str) -> "Client":

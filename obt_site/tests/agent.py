@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from agents import verbs
+from agents import enrolment
 from agents.documents import Client
 from obt_site import env
 from obt_site.tests.server import RunningServer
@@ -23,7 +23,7 @@ class RunningAgent:
     def __init__(self, server: RunningServer, ollama_url: str, folder: Path, name: str = "forge") -> None:
         self.server, self.ollama_url, self.folder, self.name = server, ollama_url, folder, name
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.token, _ = verbs.create_enrolment_token(name)
+        self.token, _ = enrolment.create_token(name)
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "RunningAgent":

@@ -10,8 +10,9 @@ from django.test import Client as Browser
 from benchmarks import sessions, sweeper
 from benchmarks.tests import world
 from obt_site import indexes, mongo
-from obt_site.access import Role, create_token
+from obt_site.access import Role
 from obt_site.accounts import setup
+from obt_site.tokens import create_token
 
 # Read whole on purpose: a fleet's machines and their models are what these pages show. A few thousand small documents.
 READ_WHOLE = {"clients", "model_installations"}

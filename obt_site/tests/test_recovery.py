@@ -179,7 +179,8 @@ def test_a_running_job_that_is_cancelled_has_stopped_within_two_seconds(server, 
     until(lambda: in_the_middle(session), "the job runs")
     import requests
 
-    from obt_site.access import Role, create_token
+    from obt_site.access import Role
+    from obt_site.tokens import create_token
 
     headers = {"Authorization": f"Bearer {create_token('test', Role.OPERATOR)}"}
     began = time.monotonic()

@@ -50,9 +50,9 @@ def test_every_document_carries_its_version():
 
     from agents import documents as machines
     from benchmarks import documents as measured
-    from obt_site import access
+    from obt_site import audit, tokens
 
-    for module in (machines, measured, access):
+    for module in (machines, measured, audit, tokens):
         for name, kind in vars(module).items():
             if isinstance(kind, type) and issubclass(kind, mongoengine.Document) and kind is not mongoengine.Document:
                 assert "schema" in kind._fields, name

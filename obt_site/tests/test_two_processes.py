@@ -15,8 +15,9 @@ import requests
 from agents.tests.agent_calls import Machine
 from benchmarks.tests import world
 from conftest import emptied
-from obt_site.access import Role, create_token
+from obt_site.access import Role
 from obt_site.tests.server import RunningServer, free_port
+from obt_site.tokens import create_token
 
 HELD_S = 10.0
 

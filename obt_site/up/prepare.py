@@ -8,9 +8,13 @@ import logging
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from obt_site.env import Environment
 from obt_site.up.errors import CannotStart
+
+if TYPE_CHECKING:
+    from agents.documents import Client
 
 LOCAL_TOKEN_LIFETIME = timedelta(minutes=10)
 CREDENTIAL_FILE = "credential.json"
@@ -118,31 +122,32 @@ def setup_link(base_url: str) -> str | None:
 def enrolment_token(state_dir: Path) -> str | None:
     """A token for the local agent; None when the credential it has is good.
 
-    One that the server no longer knows (another database, a removed machine) is put aside, so that it enrols again.
+    One that the server no longer takes (another database, a removed machine, revoked) is put aside, so that it enrols
+    again: as the machine it was, where that is still known.
     """
-    from agents import credentials, verbs  # noqa: PLC0415
+    from agents import credentials, enrolment  # noqa: PLC0415
+    from obt_site import actor  # noqa: PLC0415
     from obt_site.errors import Unauthenticated  # noqa: PLC0415
 
-    credential = _stored(state_dir).get("credential")
-    if credential:
-        try:
+    stored = _stored(state_dir)
+    for credential in filter(None, (stored.get("newer"), stored.get("credential"))):
+        with contextlib.suppress(Unauthenticated):
             credentials.authenticate(f"Bearer {credential}")
             return None
-        except Unauthenticated:
-            path = state_dir / CREDENTIAL_FILE
-            path.replace(path.with_suffix(".json.refused"))
-    token, _ = verbs.create_enrolment_token(by="up", lifetime=LOCAL_TOKEN_LIFETIME)
+    if stored:
+        path = state_dir / CREDENTIAL_FILE
+        path.replace(path.with_suffix(".json.refused"))
+    client = _client_of(stored)
+    with actor.acting(actor.command("up")):
+        token, _ = enrolment.create_token(by="up", lifetime=LOCAL_TOKEN_LIFETIME, client=client)
     return token
 
 
 def local_client(state_dir: Path, seen_since: datetime) -> LocalClient | None:
     """What the local agent has reported since then; None until its report is whole."""
-    from bson import ObjectId  # noqa: PLC0415
+    from agents.documents import HardwareConfig  # noqa: PLC0415
 
-    from agents.documents import Client, HardwareConfig  # noqa: PLC0415
-
-    identity = _stored(state_dir).get("client", "")
-    client = Client.objects(id=identity).first() if ObjectId.is_valid(identity) else None
+    client = _client_of(_stored(state_dir))
     if client is None or client.last_seen_at is None or client.last_seen_at < seen_since or not client.ollama:
         return None
     config = HardwareConfig.objects(id=client.hardware_config).first() if client.hardware_config else None
@@ -171,6 +176,17 @@ def disconnect() -> None:
 
     connections.close_all()
     mongoengine.disconnect()
+
+
+def _client_of(stored: dict[str, str]) -> Client | None:
+    """The machine that this enrolment is of, if this database knows it."""
+    from bson import ObjectId  # noqa: PLC0415
+
+    from agents.documents import Client  # noqa: PLC0415
+
+    identity = stored.get("client", "")
+    client: Client | None = Client.objects(id=identity).first() if ObjectId.is_valid(identity) else None
+    return client
 
 
 def _stored(state_dir: Path) -> dict[str, str]:
