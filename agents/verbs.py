@@ -15,6 +15,7 @@ from agents import changes as seen_changes
 from agents import credentials, events, hardware, presence
 from agents.documents import Client, EnrolmentToken, ModelInstallation
 from benchmarks import live
+from obt_site.ceilings import full
 from obt_site.clock import now
 from obt_site.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
 from obt_site.text import one_line
@@ -72,6 +73,7 @@ def register(request: contract.RegisterRequest) -> contract.RegisterResponse:
     token = EnrolmentToken.objects(id=token_id(request.token)).first()
     if token is None or token.used_at or token.expires_at < moment:
         raise Unauthenticated(_why_not(token))
+    _check_room()
     used = EnrolmentToken.objects(id=token.id, used_at=None).update_one(set__used_at=moment, set__client=identity)
     if not used:
         raise Unauthenticated(_why_not(EnrolmentToken.objects(id=token.id).first()))
@@ -79,6 +81,14 @@ def register(request: contract.RegisterRequest) -> contract.RegisterResponse:
     events.report("machine_registered", f"{client.name} was added by {token.created_by}", client=client)
     live.fleet_changed()
     return contract.RegisterResponse(str(client.id), client.name, issued.text, moment.isoformat())
+
+
+def _check_room() -> None:
+    """Raises Conflict when there are as many machines as there may be. The token stays good."""
+    most, would_be = settings.MACHINES_MAXIMUM, Client.objects.count() + 1
+    if would_be > most:
+        rule = "There are at most {} machines; with this one it would be"
+        raise Conflict(full(rule, most, would_be, "Remove one", "OBT_MACHINES"))
 
 
 def _why_not(token: EnrolmentToken | None) -> str:
@@ -150,11 +160,20 @@ def take_in(client: Client, request: contract.SyncRequest) -> list[str]:
     elif request.models_hash is not None and request.models_hash != client.models_hash:
         resend.append("models")
     changes |= _state(client, changes, moment)
-    Client._get_collection().update_one({"_id": client.id}, {"$set": changes})
+    _write(client, changes)
     seen_changes.report(client, changes, moment)
     seen_changes.report_models(client, other_models)
     live.fleet_changed()
     return resend
+
+
+def _write(client: Client, changes: dict[str, Any]) -> None:
+    """Store what differs from what was read. Only this machine's own syncs write these fields."""
+    differing = {name: value for name, value in changes.items() if name == "history" or client[name] != value}
+    update: dict[str, Any] = {}
+    if (entry := differing.pop("history", None)) is not None:
+        update["$push"] = {"history": {"$each": [entry], "$slice": -HISTORY_LENGTH}}
+    Client._get_collection().update_one({"_id": client.id}, {"$set": differing, **update})
 
 
 def _hardware(client: Client, config: str, moment: datetime) -> dict[str, Any]:
@@ -179,7 +198,7 @@ def _reading(client: Client, reading: contract.HostReading | None, moment: datet
     if reading.memory_used_bytes is not None and reading.memory_total_bytes:
         memory = 100 * reading.memory_used_bytes / reading.memory_total_bytes
     entry = {"at": moment, "cpu": reading.cpu_percent, "memory": memory, **_gpu(reading)}
-    return {"reading": wire.encode(reading), "history": [*client.history, entry][-HISTORY_LENGTH:]}
+    return {"reading": wire.encode(reading), "history": entry}
 
 
 def _gpu(reading: contract.HostReading) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from django.http.response import HttpResponseBase
 from mongoengine import DateTimeField, Document, IntField, StringField
 
 from agents.credentials import keyed_hash
-from obt_site import actor
+from obt_site import actor, limits
 from obt_site.came_from import came_from
 from obt_site.clock import now
 from obt_site.errors import FieldError, Forbidden, Invalid, Unauthenticated
@@ -119,6 +119,7 @@ def requires(role: Role) -> Callable[[Callable[..., HttpResponseBase]], Callable
                 raise Forbidden(f"This needs the role {role.word}; you have {held.word if held else 'none'}.")
             request.role = held  # type: ignore[attr-defined]
             actor.acts(person(request))
+            limits.spend(request, f"person:{request.user.pk}")
             return view(request, *args, **kwargs)
 
         return guarded

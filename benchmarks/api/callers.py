@@ -13,7 +13,7 @@ from ninja.security.http import HttpAuthBase
 from ninja.utils import check_csrf
 
 from benchmarks.api.shapes import Problem
-from obt_site import actor
+from obt_site import actor, limits
 from obt_site.access import Role, person, role_of, token_holder
 from obt_site.errors import Forbidden, Unauthenticated
 
@@ -46,6 +46,7 @@ class BearerToken(HttpAuthBase):
             raise Unauthenticated("Send a user API token: Authorization: Bearer obtu_….")
         token = token_holder(text.strip())
         actor.acts(actor.Actor(actor.TOKEN, token.name, token.id, request.META.get("REMOTE_ADDR")))
+        limits.spend(request, f"token:{token.id}")
         return _allowed(Caller(token.user or token.name, Role[token.role.upper()]), self.role)
 
 
@@ -71,6 +72,7 @@ class BrowserSession(APIKeyCookie):
         if held is None:
             raise Forbidden(f"This needs the role {self.role.word}; you have none.")
         actor.acts(person(request))
+        limits.spend(request, f"person:{request.user.pk}")
         return _allowed(Caller(request.user.get_username(), held), self.role)
 
 

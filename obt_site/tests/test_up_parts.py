@@ -180,7 +180,7 @@ def test_an_ollama_that_is_silent_costs_about_a_second():
     ],
 )
 def test_a_mongodb_is_named_by_its_hosts_only(uri, hosts):
-    assert services.mongodb_hosts(uri) == hosts
+    assert services.hosts(uri) == hosts
 
 
 def test_a_mongodb_uri_that_cannot_be_understood_is_refused_without_repeating_it():
