@@ -92,15 +92,6 @@ def test_a_query_cannot_lead_elsewhere(jo):
     assert answer["Location"].startswith("/results?")
 
 
-def test_there_is_a_most(database):
-    for i in range(saved_views.MOST_PER_PERSON):
-        saved_views.save("1", f"v{i}", "")
-    with pytest.raises(Invalid, match="which is the most"):
-        saved_views.save("1", "one more", "")
-    saved_views.save("1", "v0", "page=2", replace=True)
-    saved_views.save("2", "somebody else's", "")
-
-
 def test_renaming_and_removing(jo):
     save(jo, "Old")
     (view,) = saved_views.SavedView.objects
