@@ -21,7 +21,7 @@ CHECKS_PER_UNREAD = 6
 TOO_SLOW = "The request did not arrive in time. Send it again, whole."
 HEADERS_TOO_LARGE = "The headers of this request are larger than this server takes, or too many."
 ADDRESS_TOO_LONG = "The address of this request is longer than this server takes."
-UNREADABLE = "This is not a request by HTTP/1.1: its first line, a header or the length of its body cannot be read."
+UNREADABLE = "This is no request of HTTP: its first line, a header or the length of its body cannot be read."
 
 
 class PatientChannel(HTTPChannel):  # type: ignore[misc]

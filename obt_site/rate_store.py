@@ -38,9 +38,7 @@ def _in_redis(key: str, wanted: int, seconds: float) -> int:
 @lru_cache(maxsize=1)
 def _redis(url: str) -> Any:
     once = Retry(NoBackoff(), 0)
-    return redis.Redis.from_url(
-        url, socket_timeout=ANSWER_WITHIN_S, socket_connect_timeout=ANSWER_WITHIN_S, retry=once
-    )
+    return redis.Redis.from_url(url, socket_timeout=ANSWER_WITHIN_S, socket_connect_timeout=ANSWER_WITHIN_S, retry=once)
 
 
 def _in_database(key: str, window: int, wanted: int) -> int:

@@ -6,7 +6,7 @@ from bson import ObjectId
 from benchmarks import saved_views
 from benchmarks.tests import world
 from obt_site.access import Role
-from obt_site.errors import Invalid, NotFound
+from obt_site.errors import NotFound
 from obt_site.tests.people import links, person, signed_in, words
 
 pytestmark = pytest.mark.django_db

@@ -10,14 +10,14 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "obt_site.settings")
 
-from django.conf import settings  # noqa: E402
-from django.core.handlers.asgi import ASGIHandler  # noqa: E402
-from django.http import HttpRequest, JsonResponse  # noqa: E402
-from django.urls import path  # noqa: E402
+from django.conf import settings
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, JsonResponse
+from django.urls import path
 
-from obt_site.asgi import application as whole  # noqa: E402
-from obt_site.urls import *  # noqa: E402, F403
-from obt_site.urls import urlpatterns as of_obt  # noqa: E402
+from obt_site.asgi import application as whole
+from obt_site.urls import *  # noqa: F403
+from obt_site.urls import urlpatterns as of_obt
 
 BARE = "/bare"
 

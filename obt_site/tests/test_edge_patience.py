@@ -14,9 +14,7 @@ from conftest import emptied
 from obt_site.tests.raw_http import connect, drip, problem, read_to_end
 from obt_site.tests.server import RunningServer
 
-POST = (
-    b"POST /api/v1/agent/register HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
-)
+POST = b"POST /api/v1/agent/register HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pymongo
 import pytest
@@ -16,11 +15,11 @@ RATE = Rate(100, LONG_S)
 
 
 @pytest.fixture(autouse=True)
-def _mid_window(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that the test moves."""
     moment = [1_000_500.0]
     monkeypatch.setattr(rates.time, "time", lambda: moment[0])
-    yield moment
+    return moment
 
 
 def allowed(limiter: Limiter, times: int, rate: Rate = RATE, caller: str = "machine:1") -> int:
@@ -88,11 +87,11 @@ def test_callers_have_accounts_of_their_own(database):
     assert allowed(limiter, 1, caller="machine:2") == 1
 
 
-def test_a_new_window_begins_anew(database, _mid_window):
+def test_a_new_window_begins_anew(database, clock):
     limiter = Limiter()
     assert allowed(limiter, 101) == 100
 
-    _mid_window[0] += LONG_S
+    clock[0] += LONG_S
 
     assert allowed(limiter, 101) == 100
     assert allowed(Limiter(), 1) == 0
