@@ -76,7 +76,7 @@ def _data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_rate_limits() -> None:
-    """In this process no test is slowed down by another, nor asks the database about it; servers of tests have limits."""
+    """In this process no test slows another down or asks the database about it; servers of tests have limits."""
     from django.conf import settings
 
     settings.RATES, settings.RATES_BY_ADDRESS = {}, {}

@@ -49,6 +49,6 @@ def authenticate(header: str | None) -> Client:
 
 
 def _of_credential(identity: str) -> Client | None:
-    """One cheap read, as every call of every agent begins with it: without the hour of readings that pages draw."""
-    found = Client._get_collection().find_one({"credential_id": identity}, {"history": 0})
+    """One cheap read, as every call of every agent begins with it."""
+    found = Client._get_collection().find_one({"credential_id": identity})
     return Client._from_son(found) if found else None  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ from mongoengine.errors import NotUniqueError
 
 from agent.obt_agent import contract, wire
 from agents import changes as seen_changes
-from agents import credentials, events, hardware, presence
+from agents import credentials, events, hardware, presence, recent
 from agents.documents import Client, EnrolmentToken, ModelInstallation
 from benchmarks import live
 from obt_site.ceilings import full
@@ -23,7 +23,6 @@ from obt_site.text import one_line
 TOKEN_PREFIX = "obte"  # noqa: S105  (a prefix, not a secret)
 TOKEN_BYTES = 24
 NAME_LENGTH = 100
-HISTORY_LENGTH = 60  # readings, one per sync: about ten minutes
 HARDWARE_HISTORY_LENGTH = 50  # changes of the hardware
 LABELS_MAXIMUM, LABEL_LENGTH = 20, 60
 NAME_TRIES = 1000
@@ -160,20 +159,11 @@ def take_in(client: Client, request: contract.SyncRequest) -> list[str]:
     elif request.models_hash is not None and request.models_hash != client.models_hash:
         resend.append("models")
     changes |= _state(client, changes, moment)
-    _write(client, changes)
+    Client._get_collection().update_one({"_id": client.id}, {"$set": changes})
     seen_changes.report(client, changes, moment)
     seen_changes.report_models(client, other_models)
     live.fleet_changed()
     return resend
-
-
-def _write(client: Client, changes: dict[str, Any]) -> None:
-    """Store what differs from what was read. Only this machine's own syncs write these fields."""
-    differing = {name: value for name, value in changes.items() if name == "history" or client[name] != value}
-    update: dict[str, Any] = {}
-    if (entry := differing.pop("history", None)) is not None:
-        update["$push"] = {"history": {"$each": [entry], "$slice": -HISTORY_LENGTH}}
-    Client._get_collection().update_one({"_id": client.id}, {"$set": differing, **update})
 
 
 def _hardware(client: Client, config: str, moment: datetime) -> dict[str, Any]:
@@ -198,7 +188,7 @@ def _reading(client: Client, reading: contract.HostReading | None, moment: datet
     if reading.memory_used_bytes is not None and reading.memory_total_bytes:
         memory = 100 * reading.memory_used_bytes / reading.memory_total_bytes
     entry = {"at": moment, "cpu": reading.cpu_percent, "memory": memory, **_gpu(reading)}
-    return {"reading": wire.encode(reading), "history": entry}
+    return {"reading": wire.encode(reading), "recent": recent.with_one_more(client.recent, entry)}
 
 
 def _gpu(reading: contract.HostReading) -> dict[str, Any]:

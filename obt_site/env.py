@@ -60,9 +60,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("OBT_ALLOWED_HOSTS", "list", "", "Host names the server answers to, with commas; empty for loopback."),
     Variable("OBT_ADMIN_USERNAME", "text", "", "Name of the first administrator, for installs without a person."),
     Variable("OBT_ADMIN_PASSWORD", "text", "", "Password of the first administrator."),
-    Variable(
-        "OBT_RATE_LIMITS", "list", "", "Calls let through, as in agent_sync=600,api_read=100/10; off for no limit."
-    ),
+    Variable("OBT_RATE_LIMITS", "list", "", "Calls let through, as in agent_sync=600,api_read=100/10; off for any."),
     Variable("OBT_SOCKETS_PER_PERSON", "number", "40", "Pages of one person that one process keeps up to date."),
     Variable("OBT_SESSIONS_UNDER_WAY", "number", "200", "Sessions that may wait and run at the same time."),
     Variable("OBT_JOBS_PER_SESSION", "number", "2000", "Jobs that one session may have."),

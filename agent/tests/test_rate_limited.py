@@ -102,7 +102,7 @@ class NotingServer(FakeServer):
 def test_news_is_no_reason_to_ask_sooner_than_told(tmp_path: Path, ollama: str) -> None:
     server = NotingServer()
     server.start()
-    engine = ScriptedEngine(samples=SAMPLES)
+    engine = PatientEngine()
     engine.go.clear()
     fault = NotedFault(status=429, headers={"Retry-After": str(WAIT_S)})
     try:
@@ -112,6 +112,8 @@ def test_news_is_no_reason_to_ask_sooner_than_told(tmp_path: Path, ollama: str) 
             server.fail("progress", fault)
             server.wait_for(lambda: not server.faults["progress"])
             engine.go.set()
+            server.wait_for(lambda: server.kinds().count("sample") == SAMPLES, timeout_s=60)
+            engine.enough.set()
             server.wait_for(lambda: server.result(job), timeout_s=60)
     finally:
         server.stop()

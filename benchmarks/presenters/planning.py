@@ -119,7 +119,7 @@ def plan(form: Form, errors: Sequence[FieldError] = ()) -> Plan:
         too_many_to_list=not listed_all,
         measures=plural(len(asked.cells), "cell") if asked else problems[0].message,
         is_wrong=asked is None,
-        notices=[*_too_many(form), *_differences(form, clients, every)],
+        notices=[*(_too_many(form) or _no_room(form, errors)), *_differences(form, clients, every)],
     )
 
 
@@ -141,6 +141,11 @@ def _too_many(form: Form) -> list[str]:
         return []
     rule = "A session has at most {} jobs; these are"
     return [full(rule, most, len(form.picks), "Untick some of them", "OBT_JOBS_PER_SESSION")]
+
+
+def _no_room(form: Form, errors: Iterable[FieldError]) -> list[str]:
+    """What is wrong with the choice as a whole; without one it stands beside the choices."""
+    return [error.message for error in errors if error.field == "targets"] if form.picks else []
 
 
 def _differences(form: Form, clients: Sequence[Client], every: Mapping[ObjectId, Sequence[Stored]]) -> list[str]:

@@ -158,7 +158,7 @@ def _body() -> bytes:
 
     gib = 1024**3
     gpu = contract.GpuReading(0, 3.0, 2 * gib, 24 * gib, 41.0, 28.0, 210.0)
-    reading = contract.HostReading(7.5, 12 * gib, 64 * gib, 500 * gib, [gpu])
+    reading = contract.HostReading(7.5, 12 * gib, 64 * gib, disk_free_bytes=500 * gib, gpus=[gpu])
     ollama = contract.OllamaState("http://127.0.0.1:11434", reachable=True, version="0.24.0", local=True)
     return wire.dumps(
         contract.SyncRequest(contract.PROTOCOL, "0.1.0", "boot-1", ollama, 1, reading=reading, hostname="m", hold_s=0.0)
