@@ -54,7 +54,8 @@ class AgentDoor(ASGIHandler):
 
     async def _answer(self, request: HttpRequest, send: Any) -> None:
         response = _of_another_host(request) or await self.get_response_async(request)
-        response.headers.setdefault("Content-Length", str(len(response.content)))
+        if isinstance(response, HttpResponse):
+            response.headers.setdefault("Content-Length", str(len(response.content)))
         await self.send_response(response, send)
 
 

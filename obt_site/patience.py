@@ -24,7 +24,10 @@ ADDRESS_TOO_LONG = "The address of this request is longer than this server takes
 UNREADABLE = "This is no request of HTTP: its first line, a header or the length of its body cannot be read."
 
 
-class PatientChannel(HTTPChannel):  # type: ignore[misc]
+_Channel: Any = HTTPChannel  # Twisted's own types say too little
+
+
+class PatientChannel(_Channel):  # type: ignore[misc]
     """Twisted's connection; every way in and out of a phase sets the deadline of the next."""
 
     maxHeaders = settings.HEADERS_MAXIMUM
@@ -61,11 +64,14 @@ class PatientChannel(HTTPChannel):  # type: ignore[misc]
     def _late(self) -> None:
         self._deadline = None
         if self.phase == BODY and (left := self._body_left_s()) > 0:
-            return self._set(left)
+            self._set(left)
+            return
         if self.phase == REST or (self.phase == HEAD and not self._has_begun()):
-            return self.timeoutConnection()  # type: ignore[no-any-return]
+            self.timeoutConnection()
+            return
+        self.refused = True
         self.say(408, TOO_SLOW)
-        return self.loseConnection()  # type: ignore[no-any-return]
+        self.loseConnection()
 
     def _has_begun(self) -> bool:
         return bool(self._buffer) or bool(self.requests)

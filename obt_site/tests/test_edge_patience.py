@@ -76,8 +76,8 @@ def test_a_body_that_goes_on_at_a_fair_pace_is_taken_however_long_it_takes(serve
     body += b" " * (6000 - len(body))
     with connect(server) as line:
         line.sendall(POST % len(body) + b"Connection: close\r\n\r\n")
-        for start in range(0, len(body), 500):  # slower in all than the grace, faster than the least pace
-            line.sendall(body[start : start + 500])
+        for start in range(0, len(body), 300):  # slower in all than the grace, faster than the least pace
+            line.sendall(body[start : start + 300])
             time.sleep(0.2)
         answer = read_to_end(line)
 
@@ -105,7 +105,7 @@ def test_a_second_request_has_a_deadline_of_its_own(server):
 
 def test_an_answer_that_takes_long_is_waited_for(server):
     """A poll that is held is nobody's slowness: patience is for what has to come in."""
-    answer = Machine(server, "patient").sync(world.sync_request(hold_s=2.5))
+    answer = Machine(server, "patient").sync(world.sync_request(hold_s=4.0))
 
     assert answer.status_code == 200
 
