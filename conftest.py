@@ -74,6 +74,14 @@ def _data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_rate_limits() -> None:
+    """In this process no test slows another down or asks the database about it; servers of tests have limits."""
+    from django.conf import settings
+
+    settings.RATES, settings.RATES_BY_ADDRESS = {}, {}
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """In CI a skipped test is a failure: a part is missing that CI must have."""

@@ -6,6 +6,7 @@ Views parse, call verbs in a thread, and answer. `sync` waits without holding a 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -17,7 +18,7 @@ from agent.obt_agent import contract, wire
 from agents import credentials, enrolment, verbs
 from agents.documents import Client
 from benchmarks import live, progress, queue, results
-from obt_site import actor
+from obt_site import actor, limits
 from obt_site.clock import now
 from obt_site.errors import FieldError, Malformed, MethodNotAllowed, NotFound, WrongMediaType, respond
 
@@ -62,10 +63,16 @@ def answer(value: Any, status: int = 200) -> HttpResponse:
 
 async def authenticated(request: HttpRequest, *fields: str) -> Client:
     """The machine whose agent calls; with `fields` only what these name is read of it."""
+    return await sync_to_async(_let_in, thread_sensitive=False)(request, *fields)
+
+
+def _let_in(request: HttpRequest, *fields: str) -> Client:
+    """Whose credential this is; from here on that machine acts, and its calls are counted."""
     header, address = request.headers.get("Authorization"), request.META.get("REMOTE_ADDR")
     actor.acts(actor.Actor(actor.AGENT, "an agent", None, address))
-    client = await sync_to_async(credentials.authenticate, thread_sensitive=False)(header, *fields)
+    client = credentials.authenticate(header, *fields)
     actor.acts(actor.Actor(actor.AGENT, client.name, str(client.id), address))
+    limits.spend(request, f"machine:{client.id}")
     return client
 
 
@@ -90,22 +97,13 @@ async def renew_credential(request: HttpRequest) -> HttpResponse:
 async def sync(request: HttpRequest) -> HttpResponse:
     """Heartbeat and work: answers at once when there is something, else when the interval has passed.
 
-    The wake-up group is joined before looking, so nothing that happens in between is missed.
+    All that a sync does is done in one go on one thread. Only a poll that is then held joins the wake-up group, and it
+    looks again after that, so nothing that happens in between is missed.
     """
     arrived_at = now()
-    client = await authenticated(request)
-    body = read(request, contract.SyncRequest)
-    layer = get_channel_layer()
-    channel = await layer.new_channel()
-    group = live.client_group(client.id)
-    await layer.group_add(group, channel)
-    try:
-        resend = await sync_to_async(verbs.take_in, thread_sensitive=False)(client, body)
-        work = await _exchange(client, body, arrived_at)
-        if not work and not resend and await _woken(layer, channel, min(body.hold_s, LONGEST_HOLD_S)):
-            work = await _exchange(client, body, arrived_at)
-    finally:
-        await layer.group_discard(group, channel)
+    client, body, resend, work = await sync_to_async(_take_in, thread_sensitive=False)(request, arrived_at)
+    if not work and not resend and body.hold_s > 0:
+        work = await _held(client, body, arrived_at)
     return answer(
         contract.SyncResponse(
             server_time=now().isoformat(),
@@ -118,9 +116,31 @@ async def sync(request: HttpRequest) -> HttpResponse:
     )
 
 
-async def _exchange(client: Client, body: contract.SyncRequest, arrived_at: Any) -> queue.Work:
+def _take_in(request: HttpRequest, arrived_at: datetime) -> tuple[Client, contract.SyncRequest, list[str], queue.Work]:
+    client = _let_in(request)
+    body = read(request, contract.SyncRequest)
+    resend = verbs.take_in(client, body)
+    return client, body, resend, queue.exchange(client, body.holding, body.slots, arrived_at)
+
+
+async def _held(client: Client, body: contract.SyncRequest, arrived_at: datetime) -> queue.Work:
+    """Wait for work, for as long as the agent wants."""
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    group = live.client_group(client.id)
+    await layer.group_add(group, channel)
+    try:
+        work = await _exchange(client, body, arrived_at)
+        if not work and await _woken(layer, channel, min(body.hold_s, LONGEST_HOLD_S)):
+            work = await _exchange(client, body, arrived_at)
+    finally:
+        await layer.group_discard(group, channel)
+    return work
+
+
+async def _exchange(client: Client, body: contract.SyncRequest, arrived_at: datetime) -> queue.Work:
     def exchange() -> queue.Work:
-        fresh = Client.objects(id=client.id).first()
+        fresh = Client.objects(id=client.id).only("paused", *credentials.FIELDS).first()
         if fresh is None:
             raise NotFound("This machine was removed.")
         credentials.still_good(fresh, client)
@@ -131,8 +151,6 @@ async def _exchange(client: Client, body: contract.SyncRequest, arrived_at: Any)
 
 async def _woken(layer: Any, channel: str, hold_s: float) -> bool:
     """Wait for a wake-up; False when the time passed without one."""
-    if hold_s <= 0:
-        return False
     try:
         await asyncio.wait_for(layer.receive(channel), hold_s)
     except TimeoutError:
@@ -143,9 +161,12 @@ async def _woken(layer: Any, channel: str, hold_s: float) -> bool:
 @agent_call("POST")
 async def job_progress(request: HttpRequest, job_id: str) -> HttpResponse:
     """Sequence-numbered events of a running job."""
-    client = await authenticated(request, "ollama")
-    body = read(request, contract.ProgressRequest)
-    return answer(await sync_to_async(progress.apply, thread_sensitive=False)(client, job_id, body))
+    return answer(await sync_to_async(_progress, thread_sensitive=False)(request, job_id))
+
+
+def _progress(request: HttpRequest, job_id: str) -> contract.ProgressResponse:
+    client = _let_in(request, "ollama")
+    return progress.apply(client, job_id, read(request, contract.ProgressRequest))
 
 
 @agent_call("PUT")

@@ -4,7 +4,10 @@ Every document carries `schema`, the version of its shape (`obt_site/schema.py` 
 declared in `obt_site/indexes.py`, not here.
 """
 
+from typing import Any
+
 from mongoengine import (
+    BinaryField,
     BooleanField,
     DateTimeField,
     DictField,
@@ -16,6 +19,7 @@ from mongoengine import (
     StringField,
 )
 
+from agents import recent
 from obt_site.clock import now
 
 
@@ -75,13 +79,17 @@ class Client(Document):
     ollama_version = StringField()  # the last one it said, also while it is away
     loaded = ListField(DictField())
     reading = DictField(default=None, null=True)
-    # The last HISTORY_LENGTH readings, oldest first: {at, cpu, memory, gpu, gpu_memory, power_w, temperature_c}
-    history = ListField(DictField())
+    recent = BinaryField()  # its last readings, packed: `history`
     hardware_config = StringField()
     hardware_history = ListField(DictField())  # {config, at} of each change, oldest first
     models_hash = StringField()
     models_count = IntField()
     models_at = DateTimeField()  # when its whole list last came
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """Its last readings, oldest first: {at, cpu, memory, gpu, gpu_memory, power_w, temperature_c}."""
+        return recent.unpack(self.recent)
 
 
 class ModelInstallation(Document):

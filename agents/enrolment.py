@@ -20,6 +20,7 @@ from agents.documents import Client, EnrolmentToken
 from agents.verbs import NAME_LENGTH, NAME_TRIES, check_labels, check_name
 from benchmarks import live
 from obt_site import audit
+from obt_site.ceilings import full
 from obt_site.clock import now
 from obt_site.errors import Conflict, NotFound, Unauthenticated
 from obt_site.text import one_line
@@ -130,6 +131,8 @@ def register(request: contract.RegisterRequest) -> contract.RegisterResponse:
     token: EnrolmentToken | None = EnrolmentToken.objects(id=token_id(request.token)).first()
     if token is None or state_of(token) is not TokenState.OPEN:
         raise Unauthenticated(_why_not(token))
+    if token.for_client is None:
+        _check_room()
     issued, identity = credentials.issue(), token.for_client or ObjectId()
     moment = now()
     unused = {"_id": token.id, "used_at": None, "revoked_at": None}
@@ -139,6 +142,14 @@ def register(request: contract.RegisterRequest) -> contract.RegisterResponse:
     client = (_again if token.for_client else _insert)(identity, token, request, issued)
     live.fleet_changed()
     return contract.RegisterResponse(str(client.id), client.name, issued.text, moment.isoformat())
+
+
+def _check_room() -> None:
+    """Raises Conflict when there are as many machines as there may be. The token stays good."""
+    most, would_be = settings.MACHINES_MAXIMUM, Client.objects.count() + 1
+    if would_be > most:
+        rule = "There are at most {} machines; with this one it would be"
+        raise Conflict(full(rule, most, would_be, "Remove one", "OBT_MACHINES"))
 
 
 def _why_not(token: EnrolmentToken | None) -> str:

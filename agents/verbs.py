@@ -10,7 +10,7 @@ from mongoengine.errors import NotUniqueError
 
 from agent.obt_agent import contract, wire
 from agents import changes as seen_changes
-from agents import doubles, events, hardware, presence
+from agents import doubles, events, hardware, presence, recent
 from agents.documents import Client, ModelInstallation
 from benchmarks import live
 from obt_site.clock import now
@@ -18,7 +18,6 @@ from obt_site.errors import Conflict, FieldError, Invalid, NotFound
 from obt_site.text import one_line
 
 NAME_LENGTH = 100
-HISTORY_LENGTH = 60  # readings, one per sync: about ten minutes
 HARDWARE_HISTORY_LENGTH = 50  # changes of the hardware
 LABELS_MAXIMUM, LABEL_LENGTH = 20, 60
 NAME_TRIES = 1000
@@ -101,7 +100,7 @@ def _reading(client: Client, reading: contract.HostReading | None, moment: datet
     if reading.memory_used_bytes is not None and reading.memory_total_bytes:
         memory = 100 * reading.memory_used_bytes / reading.memory_total_bytes
     entry = {"at": moment, "cpu": reading.cpu_percent, "memory": memory, **_gpu(reading)}
-    return {"reading": wire.encode(reading), "history": [*client.history, entry][-HISTORY_LENGTH:]}
+    return {"reading": wire.encode(reading), "recent": recent.with_one_more(client.recent, entry)}
 
 
 def _gpu(reading: contract.HostReading) -> dict[str, Any]:

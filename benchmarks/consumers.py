@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -25,7 +26,9 @@ from obt_site.errors import NotFound
 
 log = logging.getLogger(__name__)
 
-NOT_SIGNED_IN, NOT_ALLOWED, NOT_FOUND = 4401, 4403, 4404
+NOT_SIGNED_IN, NOT_ALLOWED, NOT_FOUND, TOO_MANY = 4401, 4403, 4404, 4429
+
+_open: Counter[str] = Counter()  # sockets of each person, in this process
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
@@ -45,14 +48,29 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self._told = False
         self._dirty = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
+        self._owner = ""
         await self.accept()
         role = await self._role()
-        if role is None:
+        if role is None or not await self._has_place():
             return
         await self.channel_layer.group_add(self.group(), self.channel_name)
         self._following = asyncio.create_task(self._follow())
 
+    async def _has_place(self) -> bool:
+        """Count this socket as the person's; closes one too many."""
+        owner = _owner_of(self.scope)
+        if _open[owner] >= settings.SOCKETS_PER_PERSON:
+            await self.close(TOO_MANY)
+            return False
+        self._owner = owner
+        _open[owner] += 1
+        return True
+
     async def disconnect(self, code: int) -> None:
+        if self._owner:
+            _open[self._owner] -= 1
+            if not _open[self._owner]:
+                del _open[self._owner]
         if self._following is None:
             return
         await self.channel_layer.group_discard(self.group(), self.channel_name)
@@ -114,6 +132,14 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def _send(self, message: dict[str, Any]) -> None:
         self._seq += 1
         await self.send(text_data=json.dumps({"seq": self._seq, **message}, ensure_ascii=False))
+
+
+def _owner_of(scope: Mapping[str, Any]) -> str:
+    """Whose sockets are counted together: a person's, or for nobody in particular those of one address."""
+    user = scope.get("user")
+    if user is not None and user.is_authenticated:
+        return f"person:{user.pk}"
+    return f"address:{(scope.get('client') or ['unknown'])[0]}"
 
 
 def _fresh_role(user: Any) -> Role | None:

@@ -8,8 +8,12 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
+from django.conf import settings
+
 from benchmarks.measures import Measure
 from benchmarks.shelf import Short
+from obt_site.ceilings import full
+from obt_site.errors import Invalid
 from obt_site.formatting import iso
 from obt_site.text import harmless
 
@@ -22,7 +26,18 @@ FACTS = (
 
 
 def lines(shorts: Sequence[Short], measures: Sequence[Measure], cell: str | None) -> Iterator[str]:
-    """The file in pieces, its header first. Each metric is that of `cell`, or of the cell that stands for it."""
+    """The file in pieces, its header first. Each metric is that of `cell`, or of the cell that stands for it.
+
+    Raises Invalid, before the first piece, when these are more results than one file may have.
+    """
+    most = settings.EXPORT_RESULTS_MAXIMUM
+    if len(shorts) > most:
+        rule = "One file has at most {} results; these are"
+        raise Invalid(full(rule, most, len(shorts), "Filter them", "OBT_RESULTS_PER_EXPORT"))
+    return _lines(shorts, measures, cell)
+
+
+def _lines(shorts: Sequence[Short], measures: Sequence[Measure], cell: str | None) -> Iterator[str]:
     yield _written([[*FACTS, *(column for measure in measures for column in _columns(measure))]])
     for start in range(0, len(shorts), LINES_AT_ONCE):
         yield _written([_line(one, measures, cell) for one in shorts[start : start + LINES_AT_ONCE]])

@@ -4,7 +4,7 @@ One sync of a client calls `exchange`. Nothing here waits or renders.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -37,18 +37,26 @@ def exchange(client: Client, holding: Sequence[contract.Holding], slots: int, ar
 
     `arrived_at` is when the sync came: a job acknowledged after that cannot have been in its list.
     """
-    active = {str(job.id): job for job in with_agent(client)}
+    may_start = slots > 0 and not client.paused
+    states = _states(client, lifecycle.WITH_AGENT | {State.QUEUED} if may_start else lifecycle.WITH_AGENT)
+    active = {str(job.id): job for job in with_agent(client)} if states - {State.QUEUED} else {}
     work = Work()
     for held in holding:
         job = active.pop(held.job, None)
         _held(job, held, work)
     for job in active.values():
         _not_held(job, arrived_at, work)
-    if slots > 0 and not work.jobs and not client.paused:
+    if may_start and not work.jobs and State.QUEUED in states:
         offer = offer_next(client)
         if offer:
             work.jobs.append(offer)
     return work
+
+
+def _states(client: Client, wanted: Collection[State]) -> set[str]:
+    """In which of these states the client has jobs: the one question that an idle machine's sync asks of the jobs."""
+    asked = {"client": client.id, "state": {"$in": [state.value for state in wanted]}}
+    return {job["state"] for job in Job._get_collection().find(asked, {"state": 1})}
 
 
 def with_agent(client: Client) -> list[Job]:

@@ -5,13 +5,14 @@ names may be gone (a machine, a session); the page says so.
 """
 
 from bson import ObjectId
+from django.conf import settings
 from mongoengine import DateTimeField, Document, IntField, NotUniqueError, StringField
 
+from obt_site.ceilings import full
 from obt_site.clock import now
 from obt_site.errors import Conflict, FieldError, Invalid, NotFound
 from obt_site.text import one_line
 
-MOST_PER_PERSON = 50
 LONGEST_NAME = 80  # characters
 LONGEST_QUERY_BYTES = 4096
 
@@ -60,8 +61,10 @@ def save(owner: str, name: str, query: str, replace: bool = False) -> SavedView:
             raise NameTaken(existing)
         existing.query = query
         return existing.save()  # type: ignore[no-any-return]
-    if len(of(owner)) >= MOST_PER_PERSON:
-        raise _wrong("name", f"You have {MOST_PER_PERSON} views, which is the most. Remove one first.")
+    most, would_be = settings.SAVED_VIEWS_MAXIMUM, len(of(owner)) + 1
+    if would_be > most:
+        rule = "A person has at most {} saved views; with this one it would be"
+        raise _wrong("name", full(rule, most, would_be, "Remove one first", "OBT_VIEWS_PER_PERSON"))
     return _unique(SavedView(owner=owner, name=name, query=query))
 
 

@@ -14,7 +14,7 @@ from agent.obt_agent import wire
 from agent.obt_agent.contract import CellSpec
 from agents import events
 from agents.documents import Client
-from benchmarks import lifecycle, live, numbers, suites
+from benchmarks import lifecycle, live, numbers, room, suites
 from benchmarks import targets as target_checks
 from benchmarks.documents import Job, Session
 from benchmarks.lifecycle import Actor, State
@@ -75,6 +75,7 @@ def start(
     """
     plan = suites.plan(suite, budget, cells, sweep=sweep, prompts=prompts, slo=slo, options=options)
     chosen = target_checks.check(targets, plan)
+    room.check(len(chosen))
     measured = suites.used(plan.cells, [one.model for one in chosen], plan.fields)
     chosen = target_checks.foreseen(chosen, plan, budget)
     title = one_line(name or "") or title_of(chosen)

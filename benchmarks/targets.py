@@ -9,6 +9,7 @@ from django.conf import settings
 from agents.documents import Client, ModelInstallation
 from benchmarks import expected, forecast, suites
 from benchmarks.forecast import Forecast
+from obt_site.ceilings import full
 from obt_site.errors import FieldError, Invalid
 
 
@@ -35,7 +36,7 @@ def check(targets: Sequence[Target], plan: suites.Plan) -> list[Chosen]:
     """The targets, each once, in the order they were asked for; raises Invalid with an error per target."""
     most = settings.SESSION_JOBS_MAXIMUM
     if not targets or len(targets) > most:
-        message = "Choose at least one model on one machine." if not targets else f"A session has at most {most} jobs."
+        message = _how_many(len(targets), most)
         raise Invalid(message, [FieldError("targets", message)])
     clients = _clients(targets)
     chosen: dict[Target, Chosen] = {}
@@ -49,6 +50,12 @@ def check(targets: Sequence[Target], plan: suites.Plan) -> list[Chosen]:
     if problems:
         raise Invalid(problems[0].message if len(problems) == 1 else f"{len(problems)} targets cannot run.", problems)
     return list(chosen.values())
+
+
+def _how_many(targets: int, most: int) -> str:
+    if not targets:
+        return "Choose at least one model on one machine."
+    return full("A session has at most {} jobs; these are", most, targets, "Choose fewer", "OBT_JOBS_PER_SESSION")
 
 
 def foreseen(chosen: Sequence[Chosen], plan: suites.Plan, budget: str) -> list[Chosen]:

@@ -13,7 +13,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from obt_site import actor
+from obt_site import actor, limits
 from obt_site.came_from import came_from
 from obt_site.errors import Forbidden
 
@@ -68,6 +68,7 @@ def requires(role: Role) -> Callable[[Callable[..., HttpResponseBase]], Callable
                 raise Forbidden(f"This needs the role {role.word}; you have {held.word if held else 'none'}.")
             request.role = held  # type: ignore[attr-defined]
             actor.acts(person(request))
+            limits.spend(request, f"person:{request.user.pk}")
             return view(request, *args, **kwargs)
 
         return guarded

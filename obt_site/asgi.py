@@ -1,7 +1,8 @@
 """The ASGI application: HTTP, WebSocket, and the sweeper that each server process runs beside them.
 
 The sweeper starts with the first connection (daphne has no lifespan events; `up` and every load balancer ask for
-/health at once). Bodies are capped, and foreign WebSockets refused, by `obt_site/edge.py`.
+/health at once). Daphne gets its limits, and foreign WebSockets are refused, by `obt_site/edge.py`; agents come in by
+`obt_site/agent_door.py`.
 """
 
 import asyncio
@@ -19,8 +20,9 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
-from benchmarks import sweeper  # noqa: E402
-from obt_site.edge import cap_bodies, same_origin  # noqa: E402
+from benchmarks import live, sweeper  # noqa: E402
+from obt_site.agent_door import with_agent_door  # noqa: E402
+from obt_site.edge import fit_daphne, same_origin  # noqa: E402
 from obt_site.urls import websocket_urlpatterns  # noqa: E402
 
 log = logging.getLogger(__name__)
@@ -37,15 +39,16 @@ def _start_sweeper() -> None:
 
 
 def sweeping(application: Application) -> Application:
-    """Start the sweeper with the first connection of this process."""
+    """Start the sweeper with the first connection of this process, and send live updates from its loop."""
 
     async def call(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        live.serve_from(asyncio.get_running_loop())
         _start_sweeper()
         return await application(scope, receive, send)
 
     return call
 
 
-cap_bodies()
+fit_daphne()
 websockets = same_origin(AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))))
-application = sweeping(ProtocolTypeRouter({"http": django_application, "websocket": websockets}))
+application = sweeping(ProtocolTypeRouter({"http": with_agent_door(django_application), "websocket": websockets}))

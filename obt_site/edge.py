@@ -1,34 +1,51 @@
 """The outermost fence: what daphne takes in before any of our code would see it.
 
-Twisted writes a whole request body to memory or a temporary file before it calls the application. `cap_bodies` makes
-daphne's requests stop at the cap of their path instead: by the declared length at once, and by what has arrived
-otherwise. The rest of a refused body is read and thrown away for a while, so that the sender gets to see the 413.
+`fit_daphne` gives daphne's connections, requests and sockets their limits. Twisted writes a whole request body to
+memory or a temporary file before it calls the application: a request stops at the cap of its path instead, by the
+declared length at once, and by what has arrived otherwise. The rest of a refused body is read and thrown away for a
+while, so that the sender gets to see the 413. How long a connection may take is in `obt_site/patience.py`.
 `same_origin` closes WebSockets to pages of any other origin, another port of this machine included.
 """
 
-import json
-import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from channels.security.websocket import WebsocketDenier
-from daphne.http_protocol import WebRequest
+from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.server import Server
+from django.conf import settings
+from twisted.web.http import _GenericHTTPChannelProtocol
 
 from obt_site.middleware import body_limit_bytes
+from obt_site.patience import PatientChannel
+from obt_site.plain_answers import plain_problem
 
 THROWN_AWAY_BYTES = 64 * 1024 * 1024  # after that a refused sender is cut off
+DAPHNE_WORDS = {
+    400: "The server could not read this request.",
+    500: "Something broke in the server. The log has the details.",
+    503: "The server did not answer in time. Try again.",
+}
 Application = Callable[..., Awaitable[None]]
 
 
-def cap_bodies() -> None:
-    """Fit daphne's requests with the cap. Safe to call again."""
-    if getattr(WebRequest, "obt_is_capped", False):
+def fit_daphne() -> None:
+    """Fit daphne with our limits. Safe to call again."""
+    if getattr(WebRequest, "obt_is_fitted", False):
         return
+    WebRequest.obt_is_fitted = True
+    _fit_requests()
+    _fit_server()
+    HTTPFactory.protocol = lambda factory: _GenericHTTPChannelProtocol(PatientChannel())
+
+
+def _fit_requests() -> None:
     got_length, handle_chunk, process = WebRequest.gotLength, WebRequest.handleContentChunk, WebRequest.process
 
     def capped_length(self: Any, length: int | None) -> None:
         path = bytes(getattr(self.channel, "_path", b"")).decode("latin-1").partition("?")[0]
+        self._parsePOSTFormSubmission = False  # Django reads forms; Twisted would read each a first time
         self.obt_limit = body_limit_bytes(path)
         self.obt_taken, self.obt_refused = 0, False
         too_large = length is not None and length > self.obt_limit
@@ -51,32 +68,37 @@ def cap_bodies() -> None:
         else:
             process(self)
 
+    def basic_error(self: Any, status: int, status_text: bytes, body: str) -> None:
+        """What daphne says by itself, in the one error shape."""
+        headers, content = plain_problem(status, DAPHNE_WORDS.get(status, DAPHNE_WORDS[500]))
+        if self.channel is not None:
+            self.channel.persistent = False
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        self.handle_reply({"type": "http.response.start", "status": status, "headers": raw})
+        self.handle_reply({"type": "http.response.body", "body": content})
+
     WebRequest.gotLength, WebRequest.handleContentChunk = capped_length, capped_chunk
-    WebRequest.process, WebRequest.obt_is_capped = capped_process, True
+    WebRequest.process, WebRequest.basic_error = capped_process, basic_error
+
+
+def _fit_server() -> None:
+    make = Server.__init__
+
+    def limited(self: Any, *arguments: Any, **options: Any) -> None:
+        make(self, *arguments, **options)
+        self.websocket_max_message_size = self.websocket_max_frame_size = settings.SOCKET_FRAME_BYTES
+        self.ping_interval, self.ping_timeout = settings.SOCKET_PING_EVERY_S, settings.SOCKET_PONG_WITHIN_S
+
+    Server.__init__ = limited
 
 
 def _refuse(request: Any) -> None:
-    """Answer 413 now, in the one error shape, and keep nothing of the body."""
+    """Answer 413 now and keep nothing of the body."""
     request.obt_refused = True
     request.content.seek(0)
     request.content.truncate()
-    identity = secrets.token_hex(8)
     detail = f"The body is larger than the {request.obt_limit // 1024} kB that this call takes."
-    problem = {
-        "type": "urn:obt:error:too_large",
-        "title": "Request Entity Too Large",
-        "status": 413,
-        "detail": detail,
-        "errors": [],
-        "request_id": identity,
-    }
-    body = json.dumps(problem).encode()
-    head = (
-        "HTTP/1.1 413 Request Entity Too Large\r\nContent-Type: application/problem+json\r\n"
-        f"Content-Length: {len(body)}\r\nX-Request-ID: {identity}\r\n"
-        "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
-    )
-    request.channel.transport.write(head.encode() + body)
+    request.channel.say(413, detail)
 
 
 def same_origin(application: Application) -> Application:

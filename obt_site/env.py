@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from obt_site import rate_table
+
 ROOT = Path(__file__).resolve().parent.parent
 SECRET_KEY_BYTES = 50
 SECRET_KEY_MODE = 0o600
@@ -58,6 +60,14 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("OBT_ALLOWED_HOSTS", "list", "", "Host names the server answers to, with commas; empty for loopback."),
     Variable("OBT_ADMIN_USERNAME", "text", "", "Name of the first administrator, for installs without a person."),
     Variable("OBT_ADMIN_PASSWORD", "text", "", "Password of the first administrator."),
+    Variable("OBT_RATE_LIMITS", "list", "", "Calls let through, as in agent_sync=600,api_read=100/10; off for any."),
+    Variable("OBT_SOCKETS_PER_PERSON", "number", "40", "Pages of one person that one process keeps up to date."),
+    Variable("OBT_SESSIONS_UNDER_WAY", "number", "200", "Sessions that may wait and run at the same time."),
+    Variable("OBT_JOBS_PER_SESSION", "number", "2000", "Jobs that one session may have."),
+    Variable("OBT_JOBS_QUEUED", "number", "20000", "Jobs that may wait for all machines together."),
+    Variable("OBT_RESULTS_PER_EXPORT", "number", "20000", "Results that one exported file may have."),
+    Variable("OBT_VIEWS_PER_PERSON", "number", "50", "Views of the results that one person may save."),
+    Variable("OBT_MACHINES", "number", "5000", "Machines that may be enrolled."),
     Variable("OBT_OLLAMA_URL", "URL", "http://127.0.0.1:11434", "Ollama that this machine's own agent measures."),
     Variable("OBT_LOG_LEVEL", "word", "INFO", "How much is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL."),
     Variable("OBT_LOG_FORMAT", "word", "text", "Shape of a log line: text or json."),
@@ -79,6 +89,14 @@ class Environment:
     allowed_hosts: tuple[str, ...]
     admin_username: str | None
     admin_password: str | None
+    rate_limits: str | None
+    sockets_per_person: int
+    sessions_under_way: int
+    jobs_per_session: int
+    jobs_queued: int
+    results_per_export: int
+    views_per_person: int
+    machines: int
     ollama_url: str
     log_level: str
     log_format: str
@@ -119,6 +137,14 @@ def read(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Environ
         allowed_hosts=tuple(host.strip() for host in values["OBT_ALLOWED_HOSTS"].split(",") if host.strip()),
         admin_username=name or None,
         admin_password=password or None,
+        rate_limits=_rates("OBT_RATE_LIMITS", values["OBT_RATE_LIMITS"]),
+        sockets_per_person=_number("OBT_SOCKETS_PER_PERSON", values),
+        sessions_under_way=_number("OBT_SESSIONS_UNDER_WAY", values),
+        jobs_per_session=_number("OBT_JOBS_PER_SESSION", values),
+        jobs_queued=_number("OBT_JOBS_QUEUED", values),
+        results_per_export=_number("OBT_RESULTS_PER_EXPORT", values),
+        views_per_person=_number("OBT_VIEWS_PER_PERSON", values),
+        machines=_number("OBT_MACHINES", values),
         ollama_url=_url("OBT_OLLAMA_URL", values["OBT_OLLAMA_URL"], ("http", "https")) or "",
         log_level=_word("OBT_LOG_LEVEL", values["OBT_LOG_LEVEL"].upper(), LOG_LEVELS),
         log_format=_word("OBT_LOG_FORMAT", values["OBT_LOG_FORMAT"].lower(), LOG_FORMATS),
@@ -208,6 +234,21 @@ def _port(name: str, value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= HIGHEST_PORT:
         raise BadEnvironment(f"{name} is {value!r}, and has to be a number from 1 to {HIGHEST_PORT}.")
     return int(value)
+
+
+def _number(name: str, values: Mapping[str, str]) -> int:
+    value = values[name]
+    if not re.fullmatch(r"[0-9]{1,9}", value, flags=re.ASCII) or not int(value):
+        raise BadEnvironment(f"{name} is {value!r}, and has to be a whole number from 1 to 999999999.")
+    return int(value)
+
+
+def _rates(name: str, value: str) -> str | None:
+    try:
+        rate_table.read(value)
+    except ValueError as error:
+        raise BadEnvironment(f"{name} is {value!r}, and {error}.") from None
+    return value or None
 
 
 def _yes_or_no(name: str, value: str) -> bool:

@@ -119,10 +119,18 @@ def body_limit_bytes(path: str) -> int:
 
 @sync_and_async_middleware
 def body_cap(get_response: Handler) -> Handler:
-    """Refuses a body whose declared length is over the cap. What arrives undeclared is stopped at the edge of the
-    server (`obt_site/edge.py`), before it is stored anywhere."""
+    """Refuses a body whose declared length is over the cap, and a compressed one, which would be larger than it looks.
+
+    What arrives undeclared is stopped at the edge of the server (`obt_site/edge.py`), before it is stored anywhere.
+    """
 
     def before(request: HttpRequest) -> HttpResponse | None:
+        coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding not in ("", "identity"):
+            refusal: errors.Refusal = errors.WrongMediaType("Send the body as it is, without Content-Encoding.")
+            response = errors.respond(request, refusal)
+            response["Accept-Encoding"] = "identity"
+            return response
         limit = body_limit_bytes(request.path)
         if _declared(request) > limit:
             refusal = errors.TooLarge(f"The body is larger than the {limit // 1024} kB that this call takes.")

@@ -10,13 +10,14 @@ from typing import Any
 
 from pymongo.database import Database
 
+from agents import recent
 from benchmarks import conditions
 from obt_site import mongo
 
-VERSION = 3
+VERSION = 4
 Step = Callable[[Database[dict[str, Any]]], None]
 # version reached → step from the version before
-STEPS: dict[int, Step] = {2: conditions.add_keys, 3: conditions.add_keys}
+STEPS: dict[int, Step] = {2: conditions.add_keys, 3: conditions.add_keys, 4: recent.bring_forward}
 META = "meta"
 META_ID = "schema"
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import dj_database_url
 
-from obt_site import env
+from obt_site import env, rate_table
 
 ENVIRONMENT = env.read()
 BASE_DIR = env.ROOT
@@ -39,6 +39,7 @@ MIDDLEWARE = [
     "obt_site.middleware.security_headers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "obt_site.middleware.SqueezePages",
+    "obt_site.limits.rate_limit",
     "obt_site.middleware.body_cap",
     "obt_site.middleware.RefusalMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -49,6 +50,20 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
+# What agents' calls do without (`obt_site/agent_door.py`).
+FOR_BROWSERS = frozenset(
+    {
+        "whitenoise.middleware.WhiteNoiseMiddleware",
+        "obt_site.middleware.SqueezePages",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.common.CommonMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.messages.middleware.MessageMiddleware",
+        "django.middleware.clickjacking.XFrameOptionsMiddleware",
+        "django_htmx.middleware.HtmxMiddleware",
+    }
+)
 
 ROOT_URLCONF = "obt_site.urls"
 ASGI_APPLICATION = "obt_site.asgi.application"
@@ -160,7 +175,28 @@ SWEEP_LEASE = timedelta(seconds=15)  # how long one process holds the right to s
 FREEZE_AFTER_GAP = timedelta(seconds=30)  # nobody swept for so long: the server was down
 FREEZE_FOR = timedelta(minutes=5)
 
-SESSION_JOBS_MAXIMUM = 2000
+# How much of everything there may be: docs/limits.md.
+SESSION_JOBS_MAXIMUM = ENVIRONMENT.jobs_per_session
+QUEUED_JOBS_MAXIMUM = ENVIRONMENT.jobs_queued
+SESSIONS_UNDER_WAY_MAXIMUM = ENVIRONMENT.sessions_under_way
+EXPORT_RESULTS_MAXIMUM = ENVIRONMENT.results_per_export
+SAVED_VIEWS_MAXIMUM = ENVIRONMENT.views_per_person
+MACHINES_MAXIMUM = ENVIRONMENT.machines
+SOCKETS_PER_PERSON = ENVIRONMENT.sockets_per_person
+RATES, RATES_BY_ADDRESS = rate_table.read(ENVIRONMENT.rate_limits or "")
+
+# How long a connection may take (obt_site/patience.py).
+HEAD_WITHIN_S = 30.0
+BODY_SILENCE_S = 30.0
+BODY_SLOWEST_BYTES = 8 * 1024  # a second
+KEEP_ALIVE_S = 60.0
+UNREAD_S = 60.0
+HEADERS_BYTES = 16 * 1024
+HEADERS_MAXIMUM = 100
+SOCKET_FRAME_BYTES = 4 * 1024  # pages only listen
+SOCKET_PING_EVERY_S = 20
+SOCKET_PONG_WITHIN_S = 30
+
 PAGE_ITEMS = 50
 API_ITEMS_MAXIMUM = 200
 LIVE_EVERY_S = 1.0

@@ -76,10 +76,10 @@ agent_urls = [
     path("api/v1/agent/jobs/<str:job_id>/result", agent_api.job_result),
 ]
 urlpatterns = [
+    *agent_urls,  # first: asked for most, and each pattern before costs them time
     *accounts_urls,
     *fleet_urls,
     *benchmark_urls,
-    *agent_urls,
     path("api/v1/", api.urls),
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),

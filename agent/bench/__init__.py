@@ -29,4 +29,5 @@ PROOFS = (
     Proof("lies", "agent.bench.lies", "lies other tools tell"),
     Proof("pages", "obt_site.bench.pages", "weight and time of pages"),
     Proof("credentials", "obt_site.bench.credentials", "checking a credential"),
+    Proof("syncs", "obt_site.bench.syncs", "syncs per second"),
 )

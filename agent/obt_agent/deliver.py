@@ -25,6 +25,7 @@ class Deliverer:
         self._spool, self._link, self._delivered = spool, link, delivered
         self._wake, self._ended = threading.Event(), threading.Event()
         self._backoff = backoff or Backoff()
+        self._told_to_wait = False
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="delivery", daemon=True).start()
@@ -39,13 +40,20 @@ class Deliverer:
     def _run(self) -> None:
         while not self._ended.is_set():
             wait_s = self.deliver_all()
-            if self._wake.wait(wait_s):
+            if (self._ended if self._told_to_wait else self._wake).wait(wait_s):
                 self._wake.clear()
 
     def deliver_all(self) -> float:
         """Send everything that is due once; returns the seconds to wait before the next round."""
         self._spool.save_again()
-        failures = [error for error in map(self._try, self._spool.due()) if error is not None]
+        failures: list[LinkError] = []
+        for due in self._spool.due():
+            error = self._try(due)
+            if error is not None:
+                failures.append(error)
+                if error.retry_after_s:  # the server said when: not for the next one either
+                    break
+        self._told_to_wait = any(error.retry_after_s for error in failures)
         if not failures:
             self._backoff.reset()
             return IDLE_CHECK_S

@@ -99,6 +99,9 @@ class Reporter:
                 wait_s = max(0.0, live_at - time.monotonic())
             except LinkError as error:
                 wait_s = max(LIVE_INTERVAL_S, self._failed(error))
+                if error.retry_after_s:  # no news is a reason to ask sooner
+                    self._ended.wait(wait_s)
+                    wait_s = 0.0
 
     def acknowledge(self) -> bool:
         """Tell the server that the job has started, until it knows. False when the job is to be dropped."""

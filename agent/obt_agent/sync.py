@@ -83,6 +83,7 @@ class SyncLoop:
     def _run(self) -> None:
         while not self._ended.is_set():
             self._wake.clear()
+            must_wait = False
             try:
                 wait_s = self._once()
             except Unauthorized as error:
@@ -90,11 +91,11 @@ class SyncLoop:
                     return
                 wait_s = 0.0
             except LinkError as error:
-                wait_s = self._failed(error)
+                wait_s, must_wait = self._failed(error), bool(error.retry_after_s)
             except Exception:  # a fault here must not end the heartbeat
                 log.exception("A heartbeat failed.")
                 wait_s = self._backoff.next_s()
-            self._wake.wait(wait_s)
+            (self._ended if must_wait else self._wake).wait(wait_s)  # no news is a reason to ask sooner than told
 
     def _once(self) -> float:
         """One poll; returns the seconds to wait before the next."""

@@ -83,8 +83,10 @@ def _depth(value: Any) -> int:
 
 def encode(value: Any) -> Any:
     """Turn dataclasses into plain dicts. Missing values are sent as null, never left out."""
+    if value is None or isinstance(value, (str, int, float)):
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {name: encode(getattr(value, name)) for name in _fields(type(value))}
     if isinstance(value, (list, tuple)):
         return [encode(item) for item in value]
     if isinstance(value, dict):
@@ -104,6 +106,9 @@ def decode(kind: type[T], value: Any, *, lenient: bool = False) -> T:
     return typing.cast("T", result)
 
 
+_PLAIN = (str, int, float, bool)
+
+
 class _Reader:
     """Collects problems while reading, so that the sender sees all of them at once."""
 
@@ -118,6 +123,8 @@ class _Reader:
     def read(self, kind: Any, value: Any, path: str, limits: dict[str, Any]) -> Any:
         if len(self.problems) >= MAX_PROBLEMS:
             return None
+        if kind in _PLAIN:
+            return self.read_scalar(kind, value, path, limits)
         if dataclasses.is_dataclass(kind):
             return self.read_object(kind, value, path)
         origin = typing.get_origin(kind)
@@ -134,16 +141,15 @@ class _Reader:
     def read_object(self, kind: Any, value: Any, path: str) -> Any:
         if not isinstance(value, dict):
             return self.fail(path, "must be an object")
-        fields = {f.name: f for f in dataclasses.fields(kind)}
-        hints = _hints(kind)
+        fields = _fields(kind)
         for name in value:
             if name not in fields and not self.lenient:
                 self.fail(_join(path, str(name)[:60]), "is not a field of this call")
         known = {}
-        for name, field in fields.items():
+        for name, (hint, limits, is_required) in fields.items():
             if name in value:
-                known[name] = self.read(hints[name], value[name], _join(path, name), dict(field.metadata))
-            elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+                known[name] = self.read(hint, value[name], _join(path, name), limits)
+            elif is_required:
                 self.fail(_join(path, name), "is required")
         return None if self.problems else kind(**known)
 
@@ -213,13 +219,30 @@ class _Reader:
         return float(value) if kind is float else value
 
 
-_HINTS: dict[Any, dict[str, Any]] = {}
+class _Field(NamedTuple):
+    """What the reader has to know of one field."""
+
+    hint: Any
+    limits: dict[str, Any]
+    is_required: bool
 
 
-def _hints(kind: Any) -> dict[str, Any]:
-    if kind not in _HINTS:
-        _HINTS[kind] = typing.get_type_hints(kind)
-    return _HINTS[kind]
+_FIELDS: dict[Any, dict[str, _Field]] = {}
+
+
+def _fields(kind: Any) -> dict[str, _Field]:
+    """The fields of a dataclass by name, looked up once: every heartbeat of every machine is read by them."""
+    if kind not in _FIELDS:
+        hints = typing.get_type_hints(kind)
+        _FIELDS[kind] = {
+            each.name: _Field(
+                hints[each.name],
+                dict(each.metadata),
+                each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING,
+            )
+            for each in dataclasses.fields(kind)
+        }
+    return _FIELDS[kind]
 
 
 def _join(path: str, name: str) -> str:

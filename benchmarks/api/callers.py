@@ -13,7 +13,7 @@ from ninja.security.http import HttpAuthBase
 from ninja.utils import check_csrf
 
 from benchmarks.api.shapes import Problem
-from obt_site import actor
+from obt_site import actor, limits
 from obt_site.access import Role, person, role_of
 from obt_site.errors import Forbidden, Unauthenticated
 from obt_site.tokens import ApiToken, Holder, Maker, token_holder
@@ -55,6 +55,7 @@ class BearerToken(HttpAuthBase):
         holder = token_holder(text.strip())
         token = holder.token
         actor.acts(actor.Actor(actor.TOKEN, _called(holder), token.id, request.META.get("REMOTE_ADDR")))
+        limits.spend(request, f"token:{token.id}")
         return _allowed(Caller(holder.name, holder.role, holder.user, token), self.role)
 
 
@@ -80,6 +81,7 @@ class BrowserSession(APIKeyCookie):
         if held is None:
             raise Forbidden(f"This needs the role {self.role.word}; you have none.")
         actor.acts(person(request))
+        limits.spend(request, f"person:{request.user.pk}")
         return _allowed(Caller(request.user.get_username(), held, request.user), self.role)
 
 

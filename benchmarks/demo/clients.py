@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from agent.obt_agent import contract, wire
-from agents import hardware, presence
+from agents import hardware, presence, recent
 from agents.documents import Client, ModelInstallation
 from benchmarks.demo import bodies, machines
 from benchmarks.demo.machines import GB, GIB, Machine
@@ -50,7 +50,7 @@ def client(identity: Any, machine: Machine, now: datetime, days: float, count: i
         ollama=ollama,
         ollama_since=since,
         reading=wire.encode(_reading(machine, gear, chance)),
-        history=_history(machine, seen, chance),
+        recent=recent.pack(_history(machine, seen, chance)),
         hardware_config=hardware.content_hash(gear),
         models_hash=f"demo-{machine.name}",
         models_count=count,

@@ -17,8 +17,9 @@ from benchmarks.presenters.plan_times import Times
 from benchmarks.presenters.plan_words import CELL_WORDS
 from benchmarks.presenters.session_form import Form
 from benchmarks.presenters.stored import Stored
+from obt_site.ceilings import full
 from obt_site.errors import FieldError, Invalid
-from obt_site.formatting import number, short_digest
+from obt_site.formatting import short_digest
 
 MODELS_LISTED = 400  # beyond this many the form sends to the models page instead of listing all
 DIFFERENCES_SAID = 3
@@ -118,7 +119,7 @@ def plan(form: Form, errors: Sequence[FieldError] = ()) -> Plan:
         too_many_to_list=not listed_all,
         measures=plural(len(asked.cells), "cell") if asked else problems[0].message,
         is_wrong=asked is None,
-        notices=[*_too_many(form), *_differences(form, clients, every)],
+        notices=[*(_too_many(form) or _no_room(form, errors)), *_differences(form, clients, every)],
     )
 
 
@@ -138,7 +139,13 @@ def _too_many(form: Form) -> list[str]:
     most = settings.SESSION_JOBS_MAXIMUM
     if len(form.picks) <= most:
         return []
-    return [f"A session has at most {number(most)} jobs; these are {number(len(form.picks))}. Untick some of them."]
+    rule = "A session has at most {} jobs; these are"
+    return [full(rule, most, len(form.picks), "Untick some of them", "OBT_JOBS_PER_SESSION")]
+
+
+def _no_room(form: Form, errors: Iterable[FieldError]) -> list[str]:
+    """What is wrong with the choice as a whole; without one it stands beside the choices."""
+    return [error.message for error in errors if error.field == "targets"] if form.picks else []
 
 
 def _differences(form: Form, clients: Sequence[Client], every: Mapping[ObjectId, Sequence[Stored]]) -> list[str]:

@@ -6,7 +6,7 @@ from bson import ObjectId
 from benchmarks import saved_views
 from benchmarks.tests import world
 from obt_site.access import Role
-from obt_site.errors import Invalid, NotFound
+from obt_site.errors import NotFound
 from obt_site.tests.people import links, person, signed_in, words
 
 pytestmark = pytest.mark.django_db
@@ -90,15 +90,6 @@ def test_a_view_too_long_is_refused(jo):
 def test_a_query_cannot_lead_elsewhere(jo):
     answer = save(jo, "Away", "\r\nLocation: //example.org?x")
     assert answer["Location"].startswith("/results?")
-
-
-def test_there_is_a_most(database):
-    for i in range(saved_views.MOST_PER_PERSON):
-        saved_views.save("1", f"v{i}", "")
-    with pytest.raises(Invalid, match="which is the most"):
-        saved_views.save("1", "one more", "")
-    saved_views.save("1", "v0", "page=2", replace=True)
-    saved_views.save("2", "somebody else's", "")
 
 
 def test_renaming_and_removing(jo):

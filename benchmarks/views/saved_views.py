@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -65,5 +66,5 @@ def _owner(request: HttpRequest) -> str:
 
 
 def _page(request: HttpRequest, status: int = 200, **about: Any) -> HttpResponse:
-    context = {"place": "results", "views": verbs.of(_owner(request)), "most": verbs.MOST_PER_PERSON, **about}
+    context = {"place": "results", "views": verbs.of(_owner(request)), "most": settings.SAVED_VIEWS_MAXIMUM, **about}
     return render(request, "benchmarks/saved_views.html", context, status=status)

@@ -3,6 +3,7 @@
 Theme and density are kept by the browser (`static/js/theme.js`), since they are a matter of the screen.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
@@ -21,6 +22,7 @@ from django.views.decorators.http import require_http_methods
 from obt_site import env
 from obt_site.access import Role, requires
 from obt_site.formatting import duration, number
+from obt_site.rate_table import Rate
 
 ROLE_WORDS = {
     Role.VIEWER: "You read everything and change nothing.",
@@ -32,6 +34,12 @@ ADDRESSES = ("OBT_MONGODB_URI", "OBT_REDIS_URL", "DATABASE_URL", "OBT_OLLAMA_URL
 NOT_SET = "not set"
 LIMITS = (
     ("SESSION_JOBS_MAXIMUM", "jobs in one session"),
+    ("SESSIONS_UNDER_WAY_MAXIMUM", "sessions that wait and run at the same time"),
+    ("QUEUED_JOBS_MAXIMUM", "jobs that wait for all machines together"),
+    ("MACHINES_MAXIMUM", "machines"),
+    ("EXPORT_RESULTS_MAXIMUM", "results in one exported file"),
+    ("SAVED_VIEWS_MAXIMUM", "saved views of one person"),
+    ("SOCKETS_PER_PERSON", "pages of one person that one server process keeps up to date"),
     ("LATE_AFTER", "without a report a machine is late"),
     ("OFFLINE_AFTER", "without a report a machine is offline"),
     ("OFFER_LIFETIME", "for a machine to take in a job, then it waits again"),
@@ -86,7 +94,15 @@ def _shown(name: str, value: Any) -> str:
 def limits() -> list[tuple[str, str]]:
     """Each limit in force and what it is."""
     values = [(getattr(settings, name), words) for name, words in LIMITS]
-    return [(duration(v.total_seconds()) if isinstance(v, timedelta) else number(v), words) for v, words in values]
+    plain = [(duration(v.total_seconds()) if isinstance(v, timedelta) else number(v), words) for v, words in values]
+    return [*plain, *_rates(settings.RATES, "one caller"), *_rates(settings.RATES_BY_ADDRESS, "one address")]
+
+
+def _rates(table: Mapping[str, Rate], of: str) -> list[tuple[str, str]]:
+    return [
+        (number(rate.calls), f"calls in {rate.seconds:g} s of {of}: {kind.replace('_', ' ')}")
+        for kind, rate in table.items()
+    ]
 
 
 def _form(request: HttpRequest) -> PasswordChangeForm:

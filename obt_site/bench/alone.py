@@ -17,47 +17,49 @@ PERSON = "bench"
 
 @contextmanager
 def database() -> Iterator[str]:
-    """The address of a database with nothing in it. The first one in a process also is where its settings point."""
+    """Django in this process and an empty, indexed database behind it; its address. Settings stay: who needs a folder
+    of Django's own data has to be the first in a process."""
     with tempfile.TemporaryDirectory(prefix="obt-bench-") as folder:
         os.environ.update(OBT_DATA_DIR=folder, OBT_DEBUG="0")
         os.environ.pop("DATABASE_URL", None)
         os.environ["DJANGO_SETTINGS_MODULE"] = "obt_site.settings"
         from obt_site.embedded import EmbeddedDatabase  # noqa: PLC0415  (settings are read when first imported)
 
-        database = EmbeddedDatabase(Path(folder))
+        embedded = EmbeddedDatabase(Path(folder))
         try:
-            address = database.start()
+            address = embedded.start()
         except Exception as error:
             raise CannotRun(f"The embedded database does not start: {error}") from error
         try:
+            _set_up(address)
             yield address
         finally:
-            database.stop()
+            embedded.stop()
 
 
 @contextmanager
 def browser() -> "Iterator[Client]":
-    """A signed-in person's browser in this process, with nothing stored yet. Once per process, before other proofs."""
-    with database() as address:
-        yield _signed_in(address)
+    """A signed-in person's browser in this process, with nothing stored yet."""
+    with database():
+        from django.conf import settings  # noqa: PLC0415
+        from django.contrib.auth import get_user_model  # noqa: PLC0415
+        from django.core.management import call_command  # noqa: PLC0415
+        from django.test import Client  # noqa: PLC0415
+
+        settings.ALLOWED_HOSTS = ["testserver"]
+        settings.RATES, settings.RATES_BY_ADDRESS = {}, {}  # their questions to the database come when they come
+        call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
+        browser = Client()
+        browser.force_login(get_user_model().objects.create_superuser(PERSON))
+        yield browser
 
 
-def _signed_in(address: str) -> "Client":
+def _set_up(address: str) -> None:
     import django  # noqa: PLC0415
 
     django.setup()
-    from django.conf import settings  # noqa: PLC0415
-    from django.contrib.auth import get_user_model  # noqa: PLC0415
-    from django.core.management import call_command  # noqa: PLC0415
-    from django.test import Client  # noqa: PLC0415
-
     from obt_site import indexes, mongo, schema  # noqa: PLC0415
 
-    settings.ALLOWED_HOSTS = ["testserver"]
     mongo.connect(address)
     indexes.ensure()
     schema.upgrade()
-    call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
-    browser = Client()
-    browser.force_login(get_user_model().objects.create_superuser(PERSON))
-    return browser

@@ -42,6 +42,13 @@ def test_a_data_folder_that_cannot_be_written_is_named(up, tmp_path):
     assert (tmp_path / "file").read_text(encoding="utf-8") == "kept"
 
 
+def test_a_redis_that_does_not_answer_is_said_before_anything_starts(up):
+    refused = up("--no-agent", OBT_REDIS_URL=f"redis://:hunter2@127.0.0.1:{embedded.free_port()}/0")
+    assert refused.ends() == 1
+    assert "check OBT_REDIS_URL" in sentence(refused.output)
+    assert "hunter2" not in refused.output
+
+
 def test_a_second_one_on_the_same_folder_is_refused_and_the_first_goes_on(up):
     first = up("--no-agent").ready()
     second = up("--no-agent")

@@ -19,6 +19,7 @@ from obt_site.up.process import POLL_S, Child
 
 OLLAMA_PROBE_S = 1.0
 MONGODB_PROBE_MS = 5_000
+REDIS_PROBE_S = 5.0
 SERVER_READY_WITHIN_S = 60.0
 SIMULATOR_READY_WITHIN_S = 20.0
 HEALTH_TIMEOUT_S = 5.0
@@ -70,11 +71,32 @@ def check_mongodb(uri: str) -> None:
         reason = f"did not answer within {MONGODB_PROBE_MS // 1000} s"
     else:
         return
-    raise CannotStart(f"MongoDB at {mongodb_hosts(uri)} {reason}; check OBT_MONGODB_URI and that it runs.")
+    raise CannotStart(f"MongoDB at {hosts(uri)} {reason}; check OBT_MONGODB_URI and that it runs.")
 
 
-def mongodb_hosts(uri: str) -> str:
-    """The hosts of a MongoDB URI without user, password and options."""
+def check_redis(url: str) -> None:
+    """Refuses an OBT_REDIS_URL that does not answer. No message repeats the URL: it can hold a password."""
+    import redis  # noqa: PLC0415  (only where one is used)
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+    from redis.retry import Retry  # noqa: PLC0415
+
+    within, once = REDIS_PROBE_S, Retry(NoBackoff(), 0)
+    try:
+        with redis.Redis.from_url(url, socket_timeout=within, socket_connect_timeout=within, retry=once) as client:
+            client.ping()
+    except (redis.AuthenticationError, redis.ResponseError):
+        reason = "refused the user or password"
+    except ValueError:
+        raise CannotStart("OBT_REDIS_URL cannot be understood; it has to look like redis://host:6379/0.") from None
+    except (redis.RedisError, OSError):
+        reason = f"did not answer within {REDIS_PROBE_S:.0f} s"
+    else:
+        return
+    raise CannotStart(f"Redis at {hosts(url)} {reason}; check OBT_REDIS_URL and that it runs.")
+
+
+def hosts(uri: str) -> str:
+    """The hosts of a database's URI without user, password and options."""
     return uri.partition("://")[2].partition("?")[0].partition("/")[0].rpartition("@")[2] or "the given address"
 
 

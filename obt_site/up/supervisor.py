@@ -129,6 +129,8 @@ class Supervisor:
         """Starts the embedded database, or tries the given one, and loads Django meanwhile; returns the URI."""
         self.terminal.step("Starting the database")
         self.stop.check()
+        if self.environment.redis_url:
+            services.check_redis(self.environment.redis_url)
         if self.environment.mongodb_uri:
             services.check_mongodb(self.environment.mongodb_uri)
             self._load_server(self.environment.mongodb_uri)
@@ -177,7 +179,7 @@ class Supervisor:
         kind = f"embedded database: {self.database.kind}" if self.database else ""
         return Summary(
             environment=self.environment,
-            database=kind or f"MongoDB at {services.mongodb_hosts(self.environment.mongodb_uri or '')}",
+            database=kind or f"MongoDB at {services.hosts(self.environment.mongodb_uri or '')}",
             setup_link=prepare.setup_link(self.environment.local_url),
             with_agent=self.with_agent,
             ollama_problem=self._probe.problem,

@@ -16,6 +16,7 @@
   const SILENCE_MS = 1000 * Number(place.dataset.liveSilence || 0);
   // Close codes 4400–4499 say "not for you" or "no such thing": asking again would not help.
   const isFinal = (code) => code >= 4400 && code < 4500;
+  const TOO_MANY = 4429; // benchmarks/consumers.py
 
   let socket = null;
   let lastSeq = null;
@@ -144,6 +145,7 @@
     mine.addEventListener("close", (event) => {
       if (mine !== socket || isDone) return;
       clearTimeout(silenceTimer);
+      if (event.code === TOO_MANY) return setState("closed", "Too many pages are open. Close some, then reload this one.");
       if (isFinal(event.code)) return setState("closed", "Live updates ended. Reload the page to see more.");
       setState("reconnecting", "Connection lost. Reconnecting.");
       retryTimer = setTimeout(connect, wait(attempts));
