@@ -62,6 +62,7 @@ INDEXES: tuple[Index, ...] = (
     _by("audit", "actor_name number", "what one person, token or machine did"),
     _by("audit", "action number", "changes of one kind"),
     _by("audit", "about_id number", "what was done to one thing"),
+    _by("idempotent_calls", "at", "forgetting keys of calls that are older than a day"),
     _by("api_tokens", "user", "a person's tokens"),
     _by("saved_views", "owner", "a person's saved views of the results"),
     _by("saved_views", "owner name", "two views of a person never share a name", unique=True),

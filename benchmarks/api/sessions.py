@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 
 from agent.obt_agent import contract
 from benchmarks import listing, sessions, suites
-from benchmarks.api import cursors, jobs
+from benchmarks.api import cursors, jobs, once
 from benchmarks.api.callers import caller_of, open_to
 from benchmarks.api.shapes import Body, Line, ModelName, PageQuery, Shape, Text, Time
 from benchmarks.documents import Job, Session
@@ -181,6 +181,7 @@ def start_session(request: HttpRequest, response: HttpResponse, body: SessionBod
         prompts=[suites.FixedPrompt(**one.model_dump()) for one in body.prompts or ()],
         slo=_given(body.slo),
         options=_given(body.options),
+        id=once.made_id(request),
     )
     response["Location"] = reverse("api:get_session", args=[session.id])
     return Status(201, shape(session))
