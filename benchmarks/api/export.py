@@ -22,7 +22,9 @@ FormatName = StrEnum("FormatName", {name.replace("-", "_").upper(): name for nam
 
 def _opened() -> dict[str, Any]:
     """Open to viewers, with the media types of the files."""
-    kinds = {each.media_type: "array" if each.media_type == "application/json" else "string" for each in FORMATS.values()}
+    kinds = {
+        each.media_type: "array" if each.media_type == "application/json" else "string" for each in FORMATS.values()
+    }
     content = {media_type: {"schema": {"type": kind}} for media_type, kind in kinds.items()}
     opened = open_to(Role.VIEWER, None)
     opened["openapi_extra"]["responses"] = {200: {"description": "The file", "content": content}}

@@ -56,6 +56,8 @@ def keeps_answers(run: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
         except Exception:
             _settle(request, idempotency.abandon)
             raise
+        if not hasattr(request, "claim"):
+            return response
         if response.status_code < 300:
             headers = {name: response[name] for name in KEPT_HEADERS if response.has_header(name)}
             answer = Answer(response.status_code, headers, response.content)

@@ -14,7 +14,19 @@ from benchmarks import judging, listing, measured, results, statistics
 from benchmarks.api import cursors
 from benchmarks.api.callers import open_to
 from benchmarks.api.jobs import ErrorShape
-from benchmarks.api.shapes import Id, Line, ModelName, Moment, PageQuery, Query, Shape, Time, Truth, Word, flag_sentences
+from benchmarks.api.shapes import (
+    Id,
+    Line,
+    ModelName,
+    Moment,
+    PageQuery,
+    Query,
+    Shape,
+    Time,
+    Truth,
+    Word,
+    flag_sentences,
+)
 from benchmarks.documents import Result
 from benchmarks.listing import Outcome, ResultFilters, Simulated
 from obt_site.access import Role

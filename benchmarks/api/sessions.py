@@ -21,7 +21,9 @@ from obt_site.access import Role
 
 NAME_LENGTH = suites.NAME_LENGTH
 JOBS_PER_PAGE = 2000  # a page of sessions ends early where their jobs are more
-STATES_PATTERN = "^(?:queued|running|succeeded|failed|cancelled)(?:,(?:queued|running|succeeded|failed|cancelled)){0,4}$"
+STATES_PATTERN = (
+    "^(?:queued|running|succeeded|failed|cancelled)(?:,(?:queued|running|succeeded|failed|cancelled)){0,4}$"
+)
 router = Router(tags=["sessions"])
 
 

@@ -80,9 +80,7 @@ def _cell(cell: Mapping[str, Any]) -> Row:
 
 
 def _numbers(metrics: Mapping[str, Any]) -> Row:
-    return {
-        f"{each.column}_{part}": _number(metrics, each, part) for each in MEASURES.values() for part in PARTS
-    }
+    return {f"{each.column}_{part}": _number(metrics, each, part) for each in MEASURES.values() for part in PARTS}
 
 
 def _number(metrics: Mapping[str, Any], measure: Measure, part: str) -> float | None:

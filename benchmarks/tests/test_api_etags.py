@@ -56,7 +56,7 @@ def test_what_has_not_changed_is_not_sent_again(api, names, path):
     assert again["X-Request-ID"]
 
 
-@pytest.mark.parametrize("form", ["*", 'W/{tag}', '"other", {tag}'])
+@pytest.mark.parametrize("form", ["*", "W/{tag}", '"other", {tag}'])
 def test_the_header_may_have_every_form_it_has(api, names, form):
     tag = api.get("models")["ETag"]
 

@@ -1,5 +1,6 @@
 """docs/api.md taken apart: its sections, and the shell that runs what stands in them."""
 
+import contextlib
 import os
 import re
 import signal
@@ -76,10 +77,8 @@ def run(lines: str, server: RunningServer, folder: Path, **more: str) -> str:
         status = -1
     finally:
         # The shell's own group: whatever it started in the background.
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
     said = (folder / "out").read_text(errors="replace")
     assert status == 0, f"{status}\n{said[-2000:]}\n{(folder / 'err').read_text(errors='replace')[-4000:]}"
     return said

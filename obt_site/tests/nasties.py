@@ -25,9 +25,9 @@ TEXTS: dict[str, str] = {
     "long": "x" * 5000,
     "combining": "e" + "\u0301" * 500,
     "not a character": "\uffff\ufffe",
-    "HTML": '<script>alert(1)</script>"\'><img src=x onerror=alert(1)>',
+    "HTML": "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>",
     "template": "{{ 7|add:7 }}{% debug %}${7*7}#{7*7}<%= 7*7 %>",
-    "formula": "=HYPERLINK(\"http://evil.test\",\"x\")",
+    "formula": '=HYPERLINK("http://evil.test","x")',
     "formula with a space": " =1+1",
     "shell": "$(reboot)`reboot`;|&\n",
     "SQL": "' OR '1'='1'; DROP TABLE auth_user; --",
@@ -109,9 +109,9 @@ BODIES: dict[str, bytes] = {
 
 # Fields that are ours to set: nobody assigns them from outside.
 OURS = (
-    "id", "_id", "pk", "number", "state", "counts", "created_by", "created_at", "finished_at", "role", "user", "version",
-    "credential_id", "credential_hash", "secret_hash", "is_superuser", "schema", "paused_by", "__proto__", "__class__",
-    "$set", "jobs.0.state",
+    "id", "_id", "pk", "number", "state", "counts", "created_by", "created_at", "finished_at", "role", "user",
+    "version", "credential_id", "credential_hash", "secret_hash", "is_superuser", "schema", "paused_by", "__proto__",
+    "__class__", "$set", "jobs.0.state",
 )  # fmt: skip
 
 # Query strings, after the question mark.

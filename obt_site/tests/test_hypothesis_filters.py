@@ -22,8 +22,8 @@ API_LISTS = {
     for path, methods in SCHEMA.items()
     if "get" in methods and "{" not in path
 }
-GOOD = ["1", "50", "name", "-size", "true", "any", "tg128", "2026-01-31", "2026-01-31T12:00:00Z", "0" * 24, "llama3.2:3b",
-        "decode_rate", "client=x", "session%3Dx", "csv", "jsonl"]  # fmt: skip
+GOOD = ["1", "50", "name", "-size", "true", "any", "tg128", "2026-01-31", "2026-01-31T12:00:00Z", "0" * 24,
+        "llama3.2:3b", "decode_rate", "client=x", "session%3Dx", "csv", "jsonl"]  # fmt: skip
 values = st.one_of(
     st.sampled_from(GOOD),
     st.sampled_from([text for text in nasties.TEXTS.values() if len(text) < 6000]),

@@ -131,7 +131,13 @@ def test_a_body_that_is_none_is_refused(api, forge, method, path):
 def test_a_body_of_another_kind_is_refused(api, forge, method, path):
     before, body = stored(), json.dumps(good(path, forge)).encode()
 
-    for kind in ("text/plain", "application/x-www-form-urlencoded", "application/xml", "", "application/json-patch+json"):
+    for kind in (
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/xml",
+        "",
+        "application/json-patch+json",
+    ):
         refused(api.send(method, path_of(path, forge), body, kind), before, kind)
 
 

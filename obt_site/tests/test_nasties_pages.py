@@ -143,7 +143,14 @@ def test_a_visitor_is_sent_to_no_other_site_after_signing_in(database):
     from obt_site.tests.people import person
 
     person("jo", Role.VIEWER)
-    for way in ("//evil.test", "https://evil.test/", "/\\evil.test", "javascript:alert(1)", "\\\\evil.test", "http:///evil.test"):
+    for way in (
+        "//evil.test",
+        "https://evil.test/",
+        "/\\evil.test",
+        "javascript:alert(1)",
+        "\\\\evil.test",
+        "http:///evil.test",
+    ):
         answer = browser.post("/sign-in", {"username": "jo", "password": PASSWORD, "next": way})
         assert "evil.test" not in answer.get("Location", ""), way
         assert not answer.get("Location", "").startswith("javascript"), way

@@ -1,4 +1,4 @@
-"""Each answer carries the id that the log has beside its lines, and everything under /api/ that goes wrong one shape."""
+"""Each answer carries the id that the log has beside its lines; what goes wrong under /api/ has one shape."""
 
 import io
 import logging
