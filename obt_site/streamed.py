@@ -19,5 +19,6 @@ def download(request: HttpRequest, pieces: Iterator[str], content_type: str, nam
 
 
 async def _in_threads(pieces: Iterator[str]) -> AsyncIterator[str]:
-    while (piece := await sync_to_async(next, thread_sensitive=False)(pieces, None)) is not None:
+    following = sync_to_async(lambda: next(pieces, None), thread_sensitive=False)
+    while (piece := await following()) is not None:
         yield piece

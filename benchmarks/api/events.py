@@ -1,11 +1,12 @@
 """What happened, over the user API: the log of machines, sessions and jobs in sentences."""
 
-from typing import Literal
+from typing import Annotated
 
 from django.http import HttpRequest
 from ninja import Query as FromQuery
 from ninja import Router
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic import WithJsonSchema as JsonSchema
 
 from agents.documents import Event
 from agents.events import KINDS
@@ -16,7 +17,15 @@ from benchmarks.api.shapes import Id, Moment, PageQuery, Shape, Time
 from obt_site.access import Role
 
 router = Router(tags=["events"])
-KindName = Literal[tuple(KINDS)]  # type: ignore[valid-type]  # the kinds are data
+
+
+def _known(kind: str) -> str:
+    if kind not in KINDS:
+        raise ValueError(f"must be one of {', '.join(KINDS)}")
+    return kind
+
+
+KindName = Annotated[str, AfterValidator(_known), JsonSchema({"type": "string", "enum": list(KINDS)})]
 
 
 class EventQuery(PageQuery):

@@ -1,7 +1,6 @@
 """Results as a file, streamed: the same filters as the list, in formats that people have tools for."""
 
-from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -17,7 +16,7 @@ from obt_site.access import Role
 from obt_site.streamed import download
 
 router = Router(tags=["results"])
-FormatName = StrEnum("FormatName", {name.replace("-", "_").upper(): name for name in FORMATS})
+FormatName = Literal["csv", "jsonl", "json", "markdown", "benchstat", "llama-bench"]
 
 
 def _opened() -> dict[str, Any]:
@@ -34,14 +33,12 @@ def _opened() -> dict[str, Any]:
 class ExportQuery(ResultFilterQuery):
     """The filters of `results`, and what kind of file."""
 
-    format: FormatName = Field(
-        FormatName.CSV, description="; ".join(f"{name}: {each.words}" for name, each in FORMATS.items())
-    )
+    format: FormatName = Field("csv", description="; ".join(f"{name}: {each.words}" for name, each in FORMATS.items()))
 
 
 @router.get("/results/export", **_opened())
 def export_results(request: HttpRequest, query: FromQuery[ExportQuery]) -> HttpResponseBase:
     """Every result that fits, as a file that is streamed, newest first."""
-    chosen = FORMATS[query.format.value]
+    chosen = FORMATS[query.format]
     pieces = chosen.write(listing.every_result(filters(query)))
     return download(request, pieces, f"{chosen.media_type}; charset=utf-8", f"obt-results.{chosen.suffix}")

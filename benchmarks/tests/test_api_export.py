@@ -5,11 +5,13 @@ import io
 import json
 import re
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import requests
 
 from agent.obt_agent import contract
+from benchmarks.api.export import FormatName
 from benchmarks.exports import FORMATS
 from benchmarks.exports.flat import COLUMNS
 from benchmarks.tests import world
@@ -182,6 +184,10 @@ def test_it_has_more_results_than_any_page(api, forge, monkeypatch):
 @pytest.mark.parametrize(("name", "value"), [("format", "xml"), ("limit", "5"), ("cursor", "x"), ("model[$ne]", "x")])
 def test_what_it_does_not_take_is_refused(api, name, value):
     problem(api.get("results/export", **{name: value}), 422, name)
+
+
+def test_the_description_names_every_format():
+    assert set(get_args(FormatName)) == set(FORMATS)
 
 
 @pytest.mark.parametrize("format", FORMATS)

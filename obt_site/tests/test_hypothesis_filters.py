@@ -15,7 +15,7 @@ from obt_site.tests.people import signed_in
 from obt_site.tests.test_nasties_pages import LISTS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
-FEW = settings(max_examples=40, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+FEW = settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 SCHEMA = mounted.get_openapi_schema(path_prefix=BASE)["paths"]
 API_LISTS = {
     path.removeprefix(BASE): [one["name"] for one in methods["get"]["parameters"] if one["in"] == "query"]

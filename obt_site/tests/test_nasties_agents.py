@@ -19,7 +19,7 @@ from obt_site.tests import nasties
 from obt_site.tests.people import signed_in, tags
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
-FEW = settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=80, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 KINDS = (contract.RegisterRequest, contract.SyncRequest, contract.ProgressRequest, contract.ResultBody)
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(list(nasties.TEXTS.values())),
