@@ -88,11 +88,11 @@ def good(path: str, forge: Any) -> dict[str, Any]:
     }
 
 
-def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to every value in a body."""
+def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """The way to every value in a body, and the value."""
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, each in inside:
-        yield (*way, key)
+        yield (*way, key), each
         yield from places(each, (*way, key))
 
 
@@ -145,8 +145,10 @@ def test_a_body_of_another_kind_is_refused(api, forge, method, path):
 def test_a_nasty_value_in_any_place_is_refused_or_kept_as_the_text_it_is(api, forge, method, path):
     body, before = good(path, forge), stored()
 
-    for way in places(body):
-        for name, value in nasties.VALUES.items():
+    for way, old in places(body):
+        # A text where a number or a list belongs is one kind of wrong, whatever it says.
+        thrown = nasties.VALUES if isinstance(old, str) else {**nasties.ODD_VALUES, "text": "x"}
+        for name, value in thrown.items():
             response = api.send(method, path_of(path, forge), replaced(body, way, value))
             if response.status_code >= 300:
                 refused(response, before, (way, name))
