@@ -11,6 +11,7 @@ from ninja.operation import Operation
 from benchmarks.api import callers, etags, examples, once, problems
 from benchmarks.api.docs import docs_page, openapi_json
 from benchmarks.api.strictness import StrictParser, known_parameters_only
+from benchmarks.api.writing import written_at_once
 from obt_site.access import Role
 
 DESCRIPTION = (
@@ -34,6 +35,7 @@ class UserApi(NinjaAPI):
             parser=StrictParser(),
             auth=callers.needs(Role.ADMIN),
         )
+        self.add_decorator(written_at_once)
         self.add_decorator(once.claims)
         self.add_decorator(known_parameters_only)
         self.add_decorator(once.keeps_answers, mode="view")
