@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from agents import credentials, enrolment, package, removal, verbs
 from agents.documents import Client
+from benchmarks.presenters import as_api
 from benchmarks.presenters.enrolment import enrolment_of, find_enrolment, token_lines
 from benchmarks.presenters.event_log import event_page
 from benchmarks.presenters.fleet import fleet as fleet_view
@@ -28,7 +29,8 @@ AGENT_FILE = "agent.pyz"
 @requires(Role.VIEWER)
 def fleet(request: HttpRequest) -> HttpResponse:
     """Every machine, live."""
-    context = {"place": "fleet", "fleet": fleet_view(read_query(request.GET)), **_rights(request)}
+    shown = fleet_view(read_query(request.GET))
+    context = {"place": "fleet", "fleet": shown, "as_api": as_api.of_fleet(shown.query), **_rights(request)}
     return render(request, "agents/fleet.html", context)
 
 

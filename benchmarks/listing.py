@@ -17,11 +17,14 @@ from mongoengine import Document
 
 from agents.documents import Event
 from benchmarks import numbers
-from benchmarks.documents import Result, Session
+from benchmarks.documents import Job, Result, Session
+from benchmarks.lifecycle import State
 
 WIDEN_BY = 4
 MOST_READ = 4000  # documents, about half a second on the embedded database
+EVERY_AT_ONCE = 50
 NUMBER_MAXIMUM = 2**63 - 1
+JOB_STATES = [state.value for state in State]  # all: an index of machine and state is asked by both
 CLOCK_SLACK = timedelta(minutes=5)  # numbers and times are given out one after the other, not at once
 
 D = TypeVar("D", bound=Document)
@@ -64,6 +67,18 @@ class ResultFilters:
     ids: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True)
+class SessionFilters:
+    """Which sessions. None and empty let everything through. `search`: words that are all in `#number name`, in any
+    case. `client`: an id; sessions with a job on it."""
+
+    states: frozenset[str] = frozenset()
+    paused: bool | None = None
+    by: str | None = None
+    client: str | None = None
+    search: str | None = None
+
+
 INDEXED = ("session", "model", "digest", "client", "family", "quantization", "simulated")  # the most telling one first
 COMPARED = (*INDEXED, "suite", "valid", "outcome", "ollama_version")
 
@@ -78,6 +93,17 @@ def results(filters: ResultFilters, before: int | None, limit: int) -> Page[Resu
     return _page(Result, "results", equal, lambda found: _passes(found, filters, wanted), before, limit, filters.since)
 
 
+def every_result(filters: ResultFilters) -> Iterator[Result]:
+    """All results that fit, newest first, read in pages as they are asked for."""
+    before: int | None = None
+    while True:
+        page = results(filters, before, EVERY_AT_ONCE)
+        yield from page.items
+        if page.next is None:
+            return
+        before = page.next
+
+
 def _named(filters: ResultFilters, wanted: Mapping[str, Any], before: int | None, limit: int) -> Page[Result]:
     """The same of results that are named by their ids; those that are gone are left out."""
     found = Result._get_collection().find({"_id": {"$in": list(filters.ids or ())}})
@@ -87,9 +113,29 @@ def _named(filters: ResultFilters, wanted: Mapping[str, Any], before: int | None
     return Page(items, items[-1].number if len(kept) > limit else None)
 
 
-def sessions(before: int | None, limit: int, keep: Callable[[Found], bool] = lambda found: True) -> Page[Session]:
+def sessions(before: int | None, limit: int, filters: SessionFilters | None = None) -> Page[Session]:
     """At most `limit` sessions numbered below `before` (None: the newest)."""
+    wanted = filters or SessionFilters()
+    within = _sessions_of(wanted.client) if wanted.client else None
+    words = (wanted.search or "").casefold().split()
+
+    def keep(found: Found) -> bool:
+        if wanted.states and found.get("state") not in wanted.states:
+            return False
+        if wanted.paused is not None and bool(found.get("paused")) is not wanted.paused:
+            return False
+        if wanted.by is not None and found.get("created_by") != wanted.by:
+            return False
+        named = f"#{found['number']} {found.get('name', '')}".casefold()
+        return all(word in named for word in words) and (within is None or found["_id"] in within)
+
     return _page(Session, "sessions", {}, keep, before, limit)
+
+
+def _sessions_of(client: str) -> set[ObjectId]:
+    """The sessions with a job on this machine."""
+    wanted = {"client": ObjectId(client), "state": {"$in": JOB_STATES}}
+    return {job["session"] for job in Job._get_collection().find(wanted, {"session": 1})}
 
 
 def events(

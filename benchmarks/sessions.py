@@ -68,11 +68,17 @@ def start(
     prompts: Sequence[FixedPrompt] = (),
     slo: Mapping[str, float | None] | None = None,
     options: Mapping[str, float | None] | None = None,
+    id: ObjectId | None = None,
 ) -> Session:
     """Queue one job per target. Raises Invalid with an error per field; nothing is written then.
 
-    `sweep`, `prompts`, `slo` and `options`: see `benchmarks/suites/plans.py`.
+    `sweep`, `prompts`, `slo` and `options`: see `benchmarks/suites/plans.py`. `id`: what the session gets; when an
+    earlier call with it came as far as its jobs, that session is given as it is.
     """
+    if id is not None and (known := Session.objects(id=id).first()) is not None:
+        if Job.objects(session=id).first() is not None:
+            return known  # type: ignore[no-any-return]
+        known.delete()
     plan = suites.plan(suite, budget, cells, sweep=sweep, prompts=prompts, slo=slo, options=options)
     chosen = target_checks.check(targets, plan)
     room.check(len(chosen))
@@ -83,6 +89,7 @@ def start(
         message = f"A name has at most {NAME_LENGTH} characters, a note {NOTE_LENGTH}."
         raise Invalid(message, [FieldError("name" if len(title) > NAME_LENGTH else "note", message)])
     session = Session(
+        id=id,
         number=numbers.following("sessions"),
         name=title,
         note=lines(note or "") or None,

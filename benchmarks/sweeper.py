@@ -18,7 +18,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from agents import events, presence
 from agents.documents import Client
-from benchmarks import lifecycle, live, sessions
+from benchmarks import idempotency, lifecycle, live, sessions
 from benchmarks.documents import Job, Session
 from benchmarks.lifecycle import Actor, Overtaken, State
 from obt_site import mongo
@@ -72,6 +72,7 @@ def sweep() -> bool:
         sessions.recompute(session)
     presence.refresh_all(lease.frozen(now()))
     events.trim()
+    idempotency.trim()
     return True
 
 

@@ -89,7 +89,7 @@ class Unavailable(Refusal):
 
 def wants_problem(request: HttpRequest) -> bool:
     """Whether the caller reads JSON rather than pages. So does htmx, which shows the sentence as a toast."""
-    return request.path.startswith(("/api/", "/health/")) or "HX-Request" in request.headers
+    return request.path.startswith(("/api/", "/health/", "/metrics")) or "HX-Request" in request.headers
 
 
 def respond(request: HttpRequest, refusal: Refusal) -> HttpResponse:

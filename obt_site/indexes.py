@@ -63,6 +63,7 @@ INDEXES: tuple[Index, ...] = (
     _by("audit", "actor_name number", "what one person, token or machine did"),
     _by("audit", "action number", "changes of one kind"),
     _by("audit", "about_id number", "what was done to one thing"),
+    _by("idempotent_calls", "at", "forgetting keys of calls that are older than a day"),
     _by("api_tokens", "user_id", "a person's tokens"),
     _by("api_tokens", "made_by", "the tokens that a token made"),
     _by("api_tokens", "created_at", "all tokens, for administrators"),

@@ -6,9 +6,17 @@ from datetime import UTC, datetime
 
 from obt_site.middleware import current_request_id
 
+# Whatever a reader of lines may take for the end of one, and what turns the reading direction.
+_BREAKS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
+    ord("\n"): "\\n",
+    ord("\r"): "\\r",
+    ord("\t"): "\t",
+    **{code: f"\\u{code:04x}" for code in (0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))},
+}
+
 
 def _flat(text: str) -> str:
-    return text.replace("\r", "\\r").replace("\n", "\\n")
+    return text.translate(_BREAKS)
 
 
 class TextFormatter(logging.Formatter):
@@ -36,4 +44,4 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
+        return json.dumps(entry)  # as ASCII: every sign that a reader could take for a line break is escaped

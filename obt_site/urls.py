@@ -8,6 +8,7 @@ from agents import views as fleet
 from benchmarks import consumers
 from benchmarks.api import api
 from benchmarks.views import compare, dashboard, history, models, palette, queue, results, saved_views, sessions
+from benchmarks.views.metrics import metrics
 from obt_site import about, assets, health, styleguide
 from obt_site.accounts import settings_page, tokens_page
 from obt_site.accounts import views as accounts
@@ -83,6 +84,7 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
+    path("metrics", metrics, name="metrics"),
     path("styleguide", styleguide.styleguide, name="styleguide"),
     path("static/<path:name>", assets.asset, name="asset"),
     path("about", about.about, name="about"),

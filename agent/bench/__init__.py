@@ -30,4 +30,5 @@ PROOFS = (
     Proof("pages", "obt_site.bench.pages", "weight and time of pages"),
     Proof("credentials", "obt_site.bench.credentials", "checking a credential"),
     Proof("syncs", "obt_site.bench.syncs", "syncs per second"),
+    Proof("api", "obt_site.bench.api", "time of API lists"),
 )

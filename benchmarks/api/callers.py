@@ -101,6 +101,15 @@ def needs(role: Role) -> list[HttpAuthBase | APIKeyCookie]:
     return [BearerToken(role), BrowserSession(role)]
 
 
+def let_in(request: HttpRequest, role: Role) -> Caller:
+    """Who asks for an address beside the routes; raises Unauthenticated or Forbidden."""
+    for way_in in needs(role):
+        caller = way_in(request)
+        if caller is not None:
+            return caller  # type: ignore[no-any-return]
+    raise Unauthenticated("Sign in, or send a user API token: Authorization: Bearer obtu_….")
+
+
 def open_to(role: Role, shape: Any, status: int = 200) -> dict[str, Any]:
     """For a route's decorator: who may call it, and the shape of its answer beside the problems it can have."""
     return {

@@ -1,6 +1,7 @@
 """Machines over the user API."""
 
-from typing import Annotated, Any
+from itertools import islice
+from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
 from ninja import Query as FromQuery
@@ -13,7 +14,7 @@ from agents import credentials, presence, removal, verbs
 from agents.documents import Client, HardwareConfig
 from benchmarks.api import cursors
 from benchmarks.api.callers import caller_of, open_to
-from benchmarks.api.shapes import Body, Line, PageQuery, Shape, Time
+from benchmarks.api.shapes import Body, Line, PageQuery, Shape, Time, Word
 from obt_site.access import Role
 
 LABELS_MAXIMUM = 20
@@ -95,14 +96,30 @@ def shapes(clients: list[Client]) -> list[ClientShape]:
     return [shape(client, configs.get(client.hardware_config)) for client in clients]
 
 
+class ClientQuery(PageQuery):
+    """All filters hold together."""
+
+    state: Literal["online", "degraded", "late", "offline"] | None = None
+    label: Word | None = Field(None, description="with exactly this label")
+    search: Word | None = Field(None, description="part of its name, host name or a label, in any case")
+
+    def lets_through(self, client: Client) -> bool:
+        texts = (client.name, client.hostname or "", *client.labels)
+        return (
+            (self.state is None or presence.of(client).state.value == self.state)
+            and (self.label is None or self.label in client.labels)
+            and (self.search is None or any(self.search.casefold() in text.casefold() for text in texts))
+        )
+
+
 @router.get("/clients", **open_to(Role.VIEWER, ClientPage))
-def list_clients(request: HttpRequest, query: FromQuery[PageQuery]) -> ClientPage:
+def list_clients(request: HttpRequest, query: FromQuery[ClientQuery]) -> ClientPage:
     """The machines by name."""
     found = Client.objects.order_by("name")
     if query.cursor is not None:
         (name,) = cursors.decode(query.cursor, str)
         found = found.filter(name__gt=name)
-    clients = list(found.limit(query.limit + 1))
+    clients = list(islice(filter(query.lets_through, found), query.limit + 1))
     more = len(clients) > query.limit
     page = clients[: query.limit]
     return ClientPage(items=shapes(page), next=cursors.encode(page[-1].name) if more else None)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from benchmarks import compare, conditions
 from benchmarks.api import problems, results
 from benchmarks.api.callers import open_to
-from benchmarks.api.shapes import Line, PageQuery, Query, Shape, flag_sentences
+from benchmarks.api.shapes import Line, Query, Shape, flag_sentences
 from benchmarks.compare import Row, Side
 from benchmarks.conditions import Difference
 from benchmarks.listing import ResultFilters
@@ -22,7 +22,7 @@ from obt_site.access import Role
 router = Router(tags=["results"])
 FILTER_LENGTH = 2000
 MOST_PARTS = 20  # of a filter
-FILTERS = frozenset(results.ResultQuery.model_fields) - frozenset(PageQuery.model_fields) - {"sort"}
+FILTERS = frozenset(results.ResultFilterQuery.model_fields)
 FilterText = Annotated[Line, StringConstraints(min_length=1, max_length=FILTER_LENGTH)]
 
 
@@ -155,7 +155,7 @@ def read_filter(name: str, text: str) -> tuple[ResultFilters, list[dict[str, Any
     if wrong:
         return nothing, wrong
     try:
-        return results.filters(results.ResultQuery.model_validate(dict(parts))), []
+        return results.filters(results.ResultFilterQuery.model_validate(dict(parts))), []
     except ValidationError as error:
         found: list[Any] = error.errors(include_url=False)
         return nothing, [{**one, "loc": (name, *one["loc"])} for one in found]

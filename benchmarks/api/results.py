@@ -10,22 +10,33 @@ from pydantic import Field, StringConstraints
 from agent.obt_agent import contract, wire
 from agent.obt_agent.contract import Telemetry
 from agent.obt_agent.metrics import FORMULAS
-from benchmarks import listing, measured, results, statistics
-from benchmarks.api import cursors, samples
+from benchmarks import judging, listing, measured, results, statistics
+from benchmarks.api import cursors
 from benchmarks.api.callers import open_to
 from benchmarks.api.jobs import ErrorShape
-from benchmarks.api.shapes import Id, Line, ModelName, Moment, PageQuery, Shape, Time, Word, flag_sentences
+from benchmarks.api.shapes import (
+    Id,
+    Line,
+    ModelName,
+    Moment,
+    PageQuery,
+    Query,
+    Shape,
+    Time,
+    Truth,
+    Word,
+    flag_sentences,
+)
 from benchmarks.documents import Result
 from benchmarks.listing import Outcome, ResultFilters, Simulated
 from obt_site.access import Role
 
 router = Router(tags=["results"])
-Truth = Literal["true", "false"]
 IDS_LENGTH = 2000  # characters, about 70 ids
 
 
-class ResultQuery(PageQuery):
-    """All filters are exact and hold together. Results come newest first."""
+class ResultFilterQuery(Query):
+    """Which results: all filters are exact and hold together."""
 
     client: Id | None = None
     model: ModelName | None = None
@@ -46,6 +57,11 @@ class ResultQuery(PageQuery):
     result: Annotated[Line, StringConstraints(min_length=1, max_length=IDS_LENGTH)] | None = Field(
         None, description="only these, by their ids with commas between"
     )
+
+
+class ResultQuery(ResultFilterQuery, PageQuery):
+    """Results come newest first."""
+
     sort: Literal["-created_at"] = Field("-created_at", description="newest first is the only order")
 
 
@@ -194,7 +210,7 @@ def whole(result: Result) -> WholeResultShape:
     names = {name for cell in result.cells for name in (*cell["metrics"], *cell["missing"])}
     return WholeResultShape(
         **dict(shape(result)),
-        environment=samples.environment_of(result),
+        environment=judging.environment_of(result),
         drift=_drifts(result),
         formulas={name: text for name, text in FORMULAS.items() if name in names},
     )
@@ -221,9 +237,9 @@ def _drift(one: statistics.Drift | None) -> DriftShape | None:
     )
 
 
-def filters(query: ResultQuery) -> ResultFilters:
+def filters(query: ResultFilterQuery) -> ResultFilters:
     """The query as the filters that pages and API share."""
-    plain = query.model_dump(exclude={"limit", "cursor", "sort", "valid", "result"})
+    plain = query.model_dump(include=set(ResultFilterQuery.model_fields) - {"valid", "result"})
     ids = None if query.result is None else tuple(query.result.split(","))
     return ResultFilters(**plain, ids=ids, valid=None if query.valid is None else query.valid == "true")
 

@@ -1,6 +1,5 @@
 """The raw samples of a result over the user API, judged and derived anew from what Ollama sent."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -8,14 +7,12 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import Field
 
-from agent.obt_agent import contract, validity, wire
+from agent.obt_agent import contract, validity
 from agent.obt_agent.metrics import FORMULAS, Metric
-from agents.documents import HardwareConfig
-from benchmarks import derive, results
+from benchmarks import judging, results
 from benchmarks.api.callers import open_to
 from benchmarks.api.jobs import ErrorShape
 from benchmarks.api.shapes import Shape, flag_sentences
-from benchmarks.documents import Result
 from obt_site.access import Role
 
 router = Router(tags=["results"])
@@ -58,24 +55,6 @@ class SamplesShape(Shape):
     formulas: dict[str, str] = Field(description="how each metric is computed from `raw` and `timing`")
 
 
-def environment_of(result: Result) -> contract.RunEnvironment | None:
-    """What the result was measured on, as the agent sent it; None when it failed before that was known."""
-    if not result.environment:
-        return None
-    config = HardwareConfig.objects(id=result.hardware_config).first()
-    hardware = config.content if config else {"cpu": {}, "os": {"system": "other"}}
-    return wire.decode(contract.RunEnvironment, {**result.environment, "hardware": hardware})
-
-
-def judged(result: Result) -> Iterator[tuple[contract.Sample, dict[str, Metric]]]:
-    """Every sample with its flags worked out anew among its siblings, and its metrics; in the order they were run."""
-    environment = environment_of(result)
-    for block in results.samples_of(result):
-        run = wire.decode(contract.CellRun, {"spec": block.spec, "samples": block.samples})
-        for sample in validity.judge(run.samples, run.spec):
-            yield sample, derive.sample_metrics(sample, run.spec, environment)
-
-
 def shape(sample: contract.Sample, metrics: dict[str, Metric]) -> SampleShape:
     """The sample as the API tells it."""
     return SampleShape(
@@ -105,7 +84,8 @@ def _value(metric: Metric) -> ValueShape | None:
 @router.get("/results/{result_id}/samples", **open_to(Role.VIEWER, SamplesShape))
 def get_samples(request: HttpRequest, result_id: str) -> SamplesShape:
     """Every request of a result, warm-ups and left-out ones too, with the formulas of the numbers."""
-    shown = [shape(sample, metrics) for sample, metrics in judged(results.find(result_id))]
+    found = results.find(result_id)
+    shown = [shape(sample, metrics) for _, sample, metrics in judging.judged(found, judging.environment_of(found))]
     names: set[str] = {name for sample in shown for name in sample.metrics}
     formulas: dict[str, Any] = {name: FORMULAS[name] for name in FORMULAS if name in names}
     return SamplesShape(items=shown, formulas=formulas)

@@ -12,14 +12,18 @@ from pydantic import Field, StringConstraints
 
 from agent.obt_agent import contract
 from benchmarks import listing, sessions, suites
-from benchmarks.api import cursors, jobs
+from benchmarks.api import cursors, jobs, once
 from benchmarks.api.callers import caller_of, open_to
-from benchmarks.api.shapes import Body, Line, ModelName, PageQuery, Shape, Text, Time
+from benchmarks.api.shapes import Body, Id, Line, ModelName, PageQuery, Shape, Text, Time, Truth, Word
 from benchmarks.documents import Job, Session
+from benchmarks.listing import SessionFilters
 from obt_site.access import Role
 
 NAME_LENGTH = suites.NAME_LENGTH
 JOBS_PER_PAGE = 2000  # a page of sessions ends early where their jobs are more
+STATES_PATTERN = (
+    "^(?:queued|running|succeeded|failed|cancelled)(?:,(?:queued|running|succeeded|failed|cancelled)){0,4}$"
+)
 router = Router(tags=["sessions"])
 
 
@@ -181,6 +185,7 @@ def start_session(request: HttpRequest, response: HttpResponse, body: SessionBod
         prompts=[suites.FixedPrompt(**one.model_dump()) for one in body.prompts or ()],
         slo=_given(body.slo),
         options=_given(body.options),
+        id=once.made_id(request),
     )
     response["Location"] = reverse("api:get_session", args=[session.id])
     return Status(201, shape(session))
@@ -191,10 +196,29 @@ def _given(body: Body | None) -> dict[str, Any]:
     return body.model_dump(exclude_none=True) if body else {}
 
 
+class SessionQuery(PageQuery):
+    """All filters hold together."""
+
+    state: Annotated[str, StringConstraints(pattern=STATES_PATTERN)] | None = Field(
+        None, description="one of queued, running, succeeded, failed, cancelled, or several with commas between"
+    )
+    paused: Truth | None = None
+    created_by: Word | None = Field(None, description="who asked for it")
+    client: Id | None = Field(None, description="with a job on this machine")
+    search: Word | None = Field(None, description="words of its name or `#number`, in any case")
+
+
 @router.get("/sessions", **open_to(Role.VIEWER, SessionPage))
-def list_sessions(request: HttpRequest, query: FromQuery[PageQuery]) -> SessionPage:
+def list_sessions(request: HttpRequest, query: FromQuery[SessionQuery]) -> SessionPage:
     """The sessions, newest first. A page has fewer than `limit` when its sessions have very many jobs."""
-    page = listing.sessions(cursors.number_of(query.cursor), query.limit)
+    filters = SessionFilters(
+        frozenset(query.state.split(",")) if query.state else frozenset(),
+        None if query.paused is None else query.paused == "true",
+        query.created_by,
+        query.client,
+        query.search,
+    )
+    page = listing.sessions(cursors.number_of(query.cursor), query.limit, filters)
     shown = _with_few_jobs(page.items)
     follows = page.next if len(shown) == len(page.items) else shown[-1].number
     of_each: dict[object, list[Job]] = {session.id: [] for session in shown}

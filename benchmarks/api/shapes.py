@@ -7,7 +7,7 @@ are filled by the routes.
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.conf import settings
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
@@ -54,6 +54,7 @@ Line = Annotated[str, AfterValidator(_line)]
 Text = Annotated[str, AfterValidator(_lines)]
 Word = Annotated[Line, StringConstraints(min_length=1, max_length=120)]
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+Truth = Literal["true", "false"]
 ModelName = Annotated[Line, StringConstraints(min_length=1, max_length=MODEL_LENGTH)]
 Moment = Annotated[datetime, BeforeValidator(_moment), JsonSchema({"type": "string", "format": "date-time"})]
 Time = Annotated[

@@ -8,9 +8,10 @@ from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
-from benchmarks.api import callers, problems
+from benchmarks.api import callers, etags, examples, once, problems
 from benchmarks.api.docs import docs_page, openapi_json
 from benchmarks.api.strictness import StrictParser, known_parameters_only
+from benchmarks.api.writing import written_at_once
 from obt_site.access import Role
 
 DESCRIPTION = (
@@ -35,7 +36,11 @@ class UserApi(NinjaAPI):
             parser=StrictParser(),
             auth=callers.needs(Role.ADMIN),
         )
+        self.add_decorator(written_at_once)
+        self.add_decorator(once.claims)
         self.add_decorator(known_parameters_only)
+        self.add_decorator(once.keeps_answers, mode="view")
+        self.add_decorator(etags.tagged, mode="view")
         problems.install(self)
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
@@ -56,11 +61,22 @@ class UserApi(NinjaAPI):
         return [*described, *patterns], application, namespace
 
     def get_openapi_schema(self, **how: Any) -> OpenAPISchema:
-        """The description, with problems under the media type they come in."""
+        """The description, with an example of each body and answer, and problems under the media type they come in."""
         schema = super().get_openapi_schema(**how)
         for methods in schema["paths"].values():
-            for operation in methods.values():
+            for method, operation in methods.items():
+                _describe_headers(method, operation)
+                examples.add(operation)
                 for status, answer in operation["responses"].items():
                     if int(status) >= HTTPStatus.BAD_REQUEST:
                         answer["content"] = {PROBLEM_TYPE: answer["content"]["application/json"]}
         return schema
+
+
+def _describe_headers(method: str, operation: dict[str, Any]) -> None:
+    """What the layers around every route take and answer."""
+    if method == "post":
+        operation["parameters"].append(once.PARAMETER)
+    if method == "get":
+        operation["parameters"].append(etags.PARAMETER)
+        operation["responses"][304] = {"description": HTTPStatus.NOT_MODIFIED.phrase}

@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bson import ObjectId
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from agents.documents import Client
 from benchmarks import listing
-from benchmarks.documents import Job, Session
-from benchmarks.lifecycle import State
-from benchmarks.listing import Found
+from benchmarks.documents import Session
+from benchmarks.listing import SessionFilters
 from obt_site.asked import Asked
 
 SHOWS: Mapping[str, tuple[str, ...]] = {
@@ -24,7 +22,6 @@ SHOWS: Mapping[str, tuple[str, ...]] = {
 }
 SHOW_WORDS = {"all": "All", "open": "Open", "paused": "Paused", "done": "Done", "failed": "Failed or cancelled"}
 MOST_BEFORE = 2**53
-STATES = [state.value for state in State]
 
 
 @dataclass(frozen=True)
@@ -71,6 +68,7 @@ class SessionList:
     """A page of the list. `is_narrowed`: a filter is on, so that none found does not mean none there."""
 
     rows: Sequence[SessionRow]
+    filters: SessionFilters
     show: str
     shows: Sequence[Shown]
     text: str
@@ -89,22 +87,11 @@ def session_list(query: Asked, limit: int) -> SessionList:
     before = query.number("before", 1, MOST_BEFORE)
     clients = sorted(Client.objects.only("name"), key=lambda client: client.name.casefold())
     machine = _machine(query, clients)
-    within = _sessions_of(machine) if machine else None
-    words = text.casefold().split()
-
-    def keep(found: Found) -> bool:
-        if SHOWS[show] and found.get("state") not in SHOWS[show]:
-            return False
-        if show == "paused" and not found.get("paused"):
-            return False
-        if person and found.get("created_by") != person:
-            return False
-        named = f"#{found['number']} {found.get('name', '')}".casefold()
-        return all(word in named for word in words) and (within is None or found["_id"] in within)
-
-    page = listing.sessions(before, limit, keep)
+    filters = SessionFilters(frozenset(SHOWS[show]), True if show == "paused" else None, person, machine, text)
+    page = listing.sessions(before, limit, filters)
     return SessionList(
         rows=[row(session) for session in page.items],
+        filters=filters,
         show=show,
         shows=[
             Shown(word, _address(query, show=None if name == "all" else name, before=None), name == show)
@@ -113,7 +100,7 @@ def session_list(query: Asked, limit: int) -> SessionList:
         text=text,
         machines=[Choice(str(one.id), one.name, str(one.id) == machine) for one in clients],
         people=[Choice(name, name, name == person) for name in _people(person)],
-        is_narrowed=bool(show != "all" or words or person or machine),
+        is_narrowed=bool(show != "all" or text or person or machine),
         is_first_page=before is None,
         newest_url=_address(query, before=None),
         older_url=_address(query, before=str(page.next)) if page.next else None,
@@ -130,12 +117,6 @@ def _machine(query: Asked, clients: Sequence[Client]) -> str | None:
         return asked
     query.drop("machine", "is no machine that is there now")
     return None
-
-
-def _sessions_of(machine: str) -> set[ObjectId]:
-    """The sessions with a job on this machine."""
-    wanted = {"client": ObjectId(machine), "state": {"$in": STATES}}
-    return {job["session"] for job in Job._get_collection().find(wanted, {"session": 1})}
 
 
 def _people(chosen: str | None) -> list[str]:

@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from benchmarks.presenters import as_api
 from benchmarks.presenters.compare import compare_view
 from benchmarks.presenters.compare_sides import chosen_in_form
 from obt_site.access import Role, requires
@@ -21,4 +22,5 @@ def compare(request: HttpRequest) -> HttpResponse:
     if chosen := chosen_in_form(query):
         return redirect(f"{reverse('compare')}?{urlencode(chosen)}")
     view = compare_view(query)
-    return render(request, "benchmarks/compare.html", {"place": "results", "view": view, "query": query})
+    context = {"place": "results", "view": view, "query": query, "as_api": as_api.of_compare(view.api_url)}
+    return render(request, "benchmarks/compare.html", context)

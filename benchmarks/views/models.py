@@ -5,6 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
 from benchmarks import suites
+from benchmarks.presenters import as_api
 from benchmarks.presenters.estimate import estimate
 from benchmarks.presenters.matrix import matrix
 from benchmarks.presenters.matrix_metrics import METRICS
@@ -24,6 +25,7 @@ def models(request: HttpRequest) -> HttpResponse:
         "place": "models",
         "matrix": shown,
         "query": shown.query,
+        "as_api": as_api.of_models(shown.query),
         "metrics": METRICS,
         "sizes": SIZES,
         "sorts": SORTS,

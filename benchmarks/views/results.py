@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from benchmarks import export_csv, saved_views
 from benchmarks import results as stored_results
 from benchmarks.measures import MEASURES
-from benchmarks.presenters import result_exports
+from benchmarks.presenters import as_api, result_exports
 from benchmarks.presenters.result import judged_of, result_view
 from benchmarks.presenters.results import MAIN_METRICS, available, fitting_rows, result_list
 from benchmarks.presenters.results_page import page_context
@@ -22,7 +22,8 @@ def results(request: HttpRequest) -> HttpResponse:
     """The explorer: results under the filters of the address, in its order and groups."""
     shown = result_list(read_query(request.GET, settings.PAGE_ITEMS))
     views = saved_views.of(str(request.user.pk))
-    return render(request, "benchmarks/results.html", page_context(shown, views))
+    context = {**page_context(shown, views), "as_api": as_api.of_results(shown.query)}
+    return render(request, "benchmarks/results.html", context)
 
 
 @require_safe
@@ -44,7 +45,13 @@ def results_csv(request: HttpRequest) -> StreamingHttpResponse:
 def result(request: HttpRequest, result_id: str) -> HttpResponse:
     """One result, about the cell that `?cell=` names."""
     view = result_view(stored_results.find(result_id), request.GET.get("cell"))
-    context = {"place": "results", "view": view, "result": view.result, "markdown": result_exports.markdown(view)}
+    context = {
+        "place": "results",
+        "view": view,
+        "result": view.result,
+        "markdown": result_exports.markdown(view),
+        "as_api": as_api.of_result(view.result),
+    }
     return render(request, "benchmarks/result.html", context)
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from benchmarks import sessions as verbs
 from benchmarks import suites
-from benchmarks.presenters import session_form
+from benchmarks.presenters import as_api, session_form
 from benchmarks.presenters.live_pages import render_session, rights, session_title
 from benchmarks.presenters.plan_words import BUDGET_WORDS
 from benchmarks.presenters.planning import plan
@@ -35,7 +35,8 @@ def sessions(request: HttpRequest) -> HttpResponse:
     """All sessions, newest first, or those the address asks for."""
     query = Asked(request.GET)
     shown = session_list(query, settings.PAGE_ITEMS)
-    return render(request, "benchmarks/sessions.html", {"place": "sessions", "list": shown, "query": query})
+    context = {"place": "sessions", "list": shown, "query": query, "as_api": as_api.of_sessions(shown.filters)}
+    return render(request, "benchmarks/sessions.html", context)
 
 
 # -- a new one -------------------------------------------------------------------------------------------------------
@@ -115,6 +116,7 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
     """One session: live while it runs, a report after."""
     view = session_view(verbs.find(session_id))
     context = {"place": "sessions", "view": view, "title": session_title(view), **rights(request.role)}  # type: ignore[attr-defined]
+    context["as_api"] = as_api.of_session(session_id)
     return render(request, "benchmarks/session.html", context)
 
 

@@ -45,6 +45,7 @@ PAGES = [
     "/results?chart=scatter&runs=all",
     "/results/views",
     "/results/{result}",
+    "/metrics",
 ]
 CALLS = [
     "clients",
@@ -62,6 +63,14 @@ CALLS = [
     "results/{result}",
     "results/{result}/samples",
     "results/{result}/telemetry",
+    "sessions?client={client}&search=forge&state=queued",
+    "clients?label=lab&state=online",
+    "results/export",
+    "results/export?client={client}&format=benchstat",
+    "results/export?session={session}&format=markdown",
+    "events",
+    "events?client={client}&kind=job_failed",
+    "events?kind=job_failed",
     "compare?base=session%3D{session}&with=session%3D{session}",
     "compare?base=client%3D{client}&with=model%3Dllama3.2:3b",
 ]
