@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from agent.simulator import SimulatedOllama
 from agents.documents import ModelInstallation
-from benchmarks import sessions
+from benchmarks import pausing, sessions
 from benchmarks.documents import Session
 from benchmarks.sessions import Target
 from obt_site.tests.agent import RunningAgent
@@ -82,7 +82,7 @@ def test_a_session_is_paused_resumed_and_its_end_is_told(
 def test_keys_alone_lead_from_anywhere_to_a_session_and_its_cancelling_asks_first(
     visitor: Page, agent: RunningAgent
 ) -> None:
-    session = sessions.pause(two_jobs(agent), "jo")
+    session = pausing.pause(two_jobs(agent), "jo")
     visitor.keyboard.press("g")
     visitor.keyboard.press("s")
     visitor.wait_for_url("**/sessions")
