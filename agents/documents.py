@@ -53,6 +53,7 @@ class Client(Document):
     protocol = IntField()
     boot_id = StringField()
     paused = BooleanField(default=False)
+    has_agent = BooleanField(default=True)  # False: made up by the demo, and nobody reports for it
 
     state = StringField(default="offline")
     state_since = DateTimeField(default=now)
