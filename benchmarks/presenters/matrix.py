@@ -58,6 +58,11 @@ class Matrix:
     later: str = ""
 
     @property
+    def other_unit(self) -> str:
+        """The unit of the numbers that are not in the metric's own: of embedding models; empty when none is shown."""
+        return next((cell.own_unit for row in self.rows for cell in row.cells if cell.own_unit), "")
+
+    @property
     def is_wide(self) -> bool:
         """More columns than a page holds: the matrix then scrolls by itself, its heads in sight."""
         return len(self.columns) > COLUMNS_OF_A_PAGE
