@@ -1,8 +1,8 @@
 """Live updates: the only caller of `group_send`. A message says that something changed, never what.
 
-Groups: `session.<id>` and `fleet` for browsers (their consumers render what is stored now), `client.<id>` to wake the
-long poll of a machine for which there is something. Losing a message loses nothing: polls end by themselves and
-consumers look again on every tick.
+Groups: `session.<id>`, `fleet` and `events` for browsers (their consumers render what is stored now), `client.<id>` to
+wake the long poll of a machine for which there is something. Losing a message loses nothing: polls end by themselves
+and consumers look again on every tick.
 """
 
 import logging
@@ -15,6 +15,7 @@ from channels.layers import get_channel_layer
 log = logging.getLogger(__name__)
 
 FLEET = "fleet"
+EVENTS = "events"
 
 
 def session_group(session: ObjectId | str) -> str:
@@ -33,6 +34,10 @@ def session_changed(session: ObjectId | str) -> None:
 
 def fleet_changed() -> None:
     _send(FLEET)
+
+
+def event_reported() -> None:
+    _send(EVENTS)
 
 
 def wake(client: ObjectId | str) -> None:
