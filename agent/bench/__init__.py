@@ -28,4 +28,5 @@ PROOFS = (
     Proof("eras", "agent.bench.eras", "eras of Ollama"),
     Proof("lies", "agent.bench.lies", "lies other tools tell"),
     Proof("pages", "obt_site.bench.pages", "weight and time of pages"),
+    Proof("lighthouse", "obt_site.bench.lighthouse", "pages as Lighthouse sees them"),
 )

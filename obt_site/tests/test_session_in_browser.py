@@ -12,17 +12,12 @@ from benchmarks import pausing, sessions
 from benchmarks.documents import Session
 from benchmarks.sessions import Target
 from obt_site.tests.agent import RunningAgent
-from obt_site.tests.people import PASSWORD
 from obt_site.tests.server import RunningServer
+from obt_site.tests.visiting import sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 WITHIN_MS = 120_000
-ACCOUNT = f"""
-from django.contrib.auth import get_user_model
-User = get_user_model()
-User.objects.filter(username="jo").exists() or User.objects.create_superuser("jo", password="{PASSWORD}")
-"""
 
 
 @pytest.fixture
@@ -34,13 +29,7 @@ def agent(server: RunningServer, tmp_path: Path) -> Iterator[RunningAgent]:
 @pytest.fixture
 def visitor(page: Page, server: RunningServer) -> Page:
     """A signed-in administrator."""
-    server.manage("shell", "-c", ACCOUNT)
-    page.goto(f"{server.url}/sign-in")
-    page.get_by_label("Name").fill("jo")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/fleet")
-    return page
+    return sign_in(page, server)
 
 
 def two_jobs(agent: RunningAgent) -> Session:
