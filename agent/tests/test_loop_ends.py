@@ -1,3 +1,4 @@
+# ruff: noqa: F811  (fixtures of another module)
 """How the agent ends: asked once, asked twice, its credential revoked; and how it begins again."""
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def render_fleet(role: Role, query: FleetQuery, in_sight: Sequence[str] = ()) ->
 
 
 def render_machine(client_id: str, query: Asked) -> Rendered:
-    """The parts of a machine's page that change by themselves; its forms are none of them. `query`: see `new_events`."""
+    """The parts of a machine's page that change by themselves; forms are none of them. `query`: see `new_events`."""
     context = {"now": machine_now(verbs.find(client_id)), "new": new_events(query), "work": work()}
     parts = {
         "machine-state": "agents/_machine_state.html",

@@ -1,4 +1,4 @@
-"""What Lighthouse says of the pages that people look at most: a server of its own, the demo, and Chromium as phones are.
+"""What Lighthouse says of the pages that people look at most: the demo on a server of its own, on a phone.
 
 Lighthouse comes from npm in one pinned version, into `var/tools/`; nothing of it is in the repository. Its scores of
 speed vary from run to run, so each page is measured a few times: the median counts, and of the rest the worst.
@@ -20,7 +20,7 @@ import requests
 from agent.bench.report import CannotRun, Row, Settings
 from obt_site.up import apart
 
-VERSION = "0.0.0"
+VERSION = "12.8.2"  # the last that runs on the Node.js of Debian
 TOOLS = Path("var/tools")
 RUNS, RUNS_QUICK = 3, 1
 FAST, WHOLE = 95, 100  # points of 100
@@ -80,7 +80,12 @@ def _install(npm: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     wanted = ["install", "--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts"]
     done = subprocess.run(
-        [npm, *wanted, f"lighthouse@{VERSION}"], cwd=folder, capture_output=True, text=True, timeout=INSTALL_S, check=False
+        [npm, *wanted, f"lighthouse@{VERSION}"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_S,
+        check=False,
     )
     if done.returncode:
         raise CannotRun(f"npm could not install Lighthouse {VERSION}: {_last_line(done.stderr)}")

@@ -1,3 +1,4 @@
+# ruff: noqa: F811  (fixtures of another module)
 """The end of a session, told by the browser to those who asked, on the scripted site of the other habits."""
 
 from playwright.sync_api import Page, expect

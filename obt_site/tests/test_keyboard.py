@@ -1,4 +1,4 @@
-"""The main way by keyboard alone, from signing in to a comparison of two results, with a real agent and the simulator."""
+"""The main way by keys alone, from signing in to a comparison of two results, with a real agent and the simulator."""
 
 import re
 from collections.abc import Iterator

@@ -35,9 +35,7 @@ def rows(page: Page) -> Locator:
 
 def shown(page: Page) -> list[str]:
     """The rows in order, as `machine rate`."""
-    return [
-        f"{row.locator('.name').inner_text()} {row.locator('.k-v .v').inner_text()}" for row in rows(page).all()
-    ]
+    return [f"{row.locator('.name').inner_text()} {row.locator('.k-v .v').inner_text()}" for row in rows(page).all()]
 
 
 def choose(page: Page, menu: str, option: str) -> None:
