@@ -28,9 +28,9 @@ def sent(page):
     return boxes[0]["value"] if boxes else None
 
 
-def compared(match):
+def compared(browser, match):
     """Where choosing to compare all of this view leads."""
-    answer = signed_in().get("/compare", {"match": match})
+    answer = browser.get("/compare", {"match": match})
     assert answer.status_code == 302
     return {name: values if len(values) > 1 else values[0]
             for name, values in parse_qs(urlsplit(answer.url).query).items()}  # fmt: skip
@@ -90,14 +90,16 @@ def test_to_show_them_is_to_show_that_view(forge):
 def test_a_few_are_compared_one_by_one_with_the_first_of_the_view(forge):
     first, second, third = results_of(forge, 3)
 
-    assert compared("runs=all&group=none") == {"result": [third.id, second.id, first.id]}
-    assert compared("runs=all&group=none&sort=-when") == {"result": [first.id, second.id, third.id]}
+    browser = signed_in()
+
+    assert compared(browser, "runs=all&group=none") == {"result": [third.id, second.id, first.id]}
+    assert compared(browser, "runs=all&group=none&sort=-when") == {"result": [first.id, second.id, third.id]}
 
 
 def test_many_are_one_side_by_the_filters_that_show_them(forge):
     results_of(forge, MOST_OTHERS + 2)
 
-    side = compared(f"runs=all&model={LLAMA}&client={forge.id}&since=2020-01-31")["base"]
+    side = compared(signed_in(), f"runs=all&model={LLAMA}&client={forge.id}&since=2020-01-31")["base"]
 
     assert dict(parse_qsl(side)) == {"model": LLAMA, "client": str(forge.id), "since": "2020-01-31T00:00:00+00:00"}
 
@@ -105,14 +107,14 @@ def test_many_are_one_side_by_the_filters_that_show_them(forge):
 def test_all_of_everything_is_a_side_that_says_so(forge):
     results_of(forge, MOST_OTHERS + 2)
 
-    assert compared("runs=all") == {"base": "simulated=any"}
+    assert compared(signed_in(), "runs=all") == {"base": "simulated=false"}
 
 
 def test_filters_that_a_side_cannot_say_become_the_newest_results(forge, monkeypatch):
     made = results_of(forge, MOST_OTHERS + 2)
     newest = [one.id for one in reversed(made)]
 
-    assert dict(parse_qsl(compared("runs=all&q=llama")["base"])) == {"result": ",".join(newest)}
+    assert dict(parse_qsl(compared(signed_in(), "runs=all&q=llama")["base"])) == {"result": ",".join(newest)}
 
     monkeypatch.setattr(compare_sides, "LONGEST_FILTER", len(compare_sides.of_result(*newest[:4])))
     page = words(signed_in(name="ann").get("/compare", {"match": "runs=all&q=llama"}, follow=True))
