@@ -17,7 +17,7 @@ from benchmarks.presenters.stored import Stored
 from obt_site.asked import Asked
 from obt_site.formatting import short_digest
 
-ROWS_SHOWN = 100
+ROWS_SHOWN = 50
 DIGEST_IN_CELL = 7  # characters
 COLUMNS_OF_A_PAGE = 6
 

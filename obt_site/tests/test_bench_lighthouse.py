@@ -1,6 +1,5 @@
 """The proof with Lighthouse: what it needs, which pages it looks at and as whom, how it reads and judges a report."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -26,7 +25,9 @@ AUDITS = {
     "not-there": {"score": None},
     "said": {"score": 0.2},
 }
+URL = "http://127.0.0.1:9/fleet"
 PLAIN = {
+    "finalDisplayedUrl": URL,
     "categories": {
         "performance": {"score": 0.914, "auditRefs": [{"id": "fast", "weight": 10}, {"id": "slow", "weight": 25}]},
         "accessibility": {"score": 1, "auditRefs": [{"id": "not-there", "weight": 3}]},
@@ -83,20 +84,25 @@ def test_what_is_installed_already_is_used(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 def test_a_report_comes_down_to_points_and_what_costs_some() -> None:
-    assert lighthouse.report_of(PLAIN) == Report(91.4, 100, 96, ["slow 2.4 s", "named"])
+    assert lighthouse.report_of(PLAIN, URL) == Report(91.4, 100, 96, ["slow 2.4 s", "named"])
 
 
 def test_a_page_that_could_not_be_looked_at_is_no_report() -> None:
     with pytest.raises(RuntimeError, match="the page did not paint"):
-        lighthouse.report_of({**PLAIN, "runtimeError": {"code": "NO_FCP", "message": "the page did not paint"}})
+        lighthouse.report_of({**PLAIN, "runtimeError": {"code": "NO_FCP", "message": "the page did not paint"}}, URL)
+
+
+def test_a_page_that_led_elsewhere_is_no_report() -> None:
+    with pytest.raises(RuntimeError, match=r"led to http://127.0.0.1:9/sign-in"):
+        lighthouse.report_of({**PLAIN, "finalDisplayedUrl": "http://127.0.0.1:9/sign-in"}, URL)
 
 
 def test_a_run_that_fails_says_how_it_ended(tmp_path: Path) -> None:
     broken = tmp_path / "lighthouse.py"
     broken.write_text("import sys\nprint('no browser', file=sys.stderr)\nsys.exit(3)\n")
 
-    with pytest.raises(RuntimeError, match=r"ended with 3 on http://127.0.0.1:9/: no browser"):
-        lighthouse.look([sys.executable, str(broken)], "chromium", "http://127.0.0.1:9/", tmp_path / "headers.json")
+    with pytest.raises(RuntimeError, match=f"ended with 3 on {URL}: no browser"):
+        lighthouse.look([sys.executable, str(broken)], 9, URL)
 
 
 @pytest.mark.parametrize(
@@ -126,13 +132,13 @@ def test_it_looks_at_every_page_as_somebody_who_is_signed_in(server: RunningServ
 
     person = lighthouse.signed_in(server.url, "light", PASSWORD)
     pages = lighthouse.pages(person, server.url)
-    headers = json.loads(json.dumps(lighthouse.cookie_of(person)))
+    cookies = {one["name"]: one["value"] for one in lighthouse.cookies_of(person, server.url)}
 
     assert list(pages) == ["fleet", "models", "results", "a result", "a session"]
     assert pages["a result"] == f"/results/{result.id}"
     assert pages["a session"] == f"/sessions/{result.session}"
     for path in pages.values():
-        answer = requests.get(server.url + path, headers=headers, allow_redirects=False, timeout=60)
+        answer = requests.get(server.url + path, cookies=cookies, allow_redirects=False, timeout=60)
         assert answer.status_code == 200, path
 
 

@@ -55,8 +55,8 @@ def test_what_happens_meanwhile_is_told_and_nothing_that_is_read_moves(visitor: 
 
 
 def test_it_is_narrowed_by_machine_and_kind_and_follows_only_those(visitor: Page) -> None:
-    visitor.get_by_label("Machine").select_option(label="forge")
-    visitor.get_by_label("Kind").select_option(label="Machine paused")
+    visitor.get_by_label("Machine", exact=True).select_option(label="forge")
+    visitor.get_by_label("Kind", exact=True).select_option(label="Machine paused")
     visitor.get_by_role("button", name="Filter").click()
     visitor.wait_for_url(re.compile(r"kind=machine_paused"))
     expect(visitor.get_by_text("No event is like that")).to_be_visible()
@@ -68,7 +68,7 @@ def test_it_is_narrowed_by_machine_and_kind_and_follows_only_those(visitor: Page
     expect(visitor.locator("#events-new")).to_contain_text("1 new event, the latest: forge is paused")
     visitor.locator("#events-new").get_by_role("link").click()
     expect(lines(visitor)).to_have_count(1)
-    expect(visitor.get_by_label("Machine")).to_have_value(str(forge().id))
+    expect(visitor.get_by_label("Machine", exact=True)).to_have_value(str(forge().id))
     visitor.get_by_role("link", name="Clear").click()
     expect(lines(visitor).first).to_contain_text("forge is paused")
 
