@@ -171,8 +171,8 @@ def report_of(plain: Mapping[str, Any], url: str) -> Report:
         raise RuntimeError(f"Lighthouse could not look: {error['message']}")
     if plain["finalDisplayedUrl"] != url:
         raise RuntimeError(f"{url} led to {plain['finalDisplayedUrl']}")
-    points = [_points(plain["categories"][name]) for name in CATEGORIES]
-    return Report(*points, faults=list(_faults(plain)))
+    fast, access, best = (_points(plain["categories"][name]) for name in CATEGORIES)
+    return Report(fast, access, best, list(_faults(plain)))
 
 
 def _points(category: Mapping[str, Any]) -> float | None:
