@@ -67,6 +67,7 @@ class Client(Document):
     boot_returns = ListField(DateTimeField())  # when an earlier start spoke again
     doubled_at = DateTimeField()  # when two agents last were seen with this one credential
     paused = BooleanField(default=False)
+    has_agent = BooleanField(default=True)  # False: made up by the demo, and nobody reports for it
 
     state = StringField(default="offline")
     state_since = DateTimeField(default=now)

@@ -12,7 +12,7 @@ from typing import Any
 from bson import ObjectId
 
 from agents.documents import Client, Event
-from benchmarks import numbers
+from benchmarks import live, numbers
 from obt_site.text import one_line
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,7 @@ def report(
             result=result,
             data=data,
         ).save(force_insert=True)
+        live.event_reported()
     except Exception:
         log.exception("an event was not written: %s", kind)
 

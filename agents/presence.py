@@ -15,12 +15,11 @@ from django.conf import settings
 from agents import events
 from agents.documents import Client
 from benchmarks import live
-from benchmarks.demo.marks import made_up
 from obt_site.clock import now
 
-HEARD_OF_EVERY = timedelta(seconds=10)  # a machine of the demo
+HEARD_OF_EVERY = timedelta(seconds=10)  # a machine without an agent
 REVOKED = "Its credential was revoked"
-JUDGED_BY = ("name", "last_seen_at", "ollama", "ollama_since", "state", "credential_revoked_at")
+JUDGED_BY = ("name", "last_seen_at", "ollama", "ollama_since", "state", "credential_revoked_at", "has_agent")
 
 
 class Presence(StrEnum):
@@ -67,12 +66,12 @@ def of(client: Client) -> Verdict:
 def refresh_all(frozen: bool = False) -> None:
     """Store, tell and show the states that time has changed since they were stored.
 
-    While it is `frozen` it was the server that was away, and no machine is blamed for its silence. A machine of the
-    demo has no agent: unless it is made up as offline, it is taken as heard of just now.
+    While it is `frozen` it was the server that was away, and no machine is blamed for its silence. A machine that has
+    no agent keeps the state it was stored with: unless that is offline, it is taken as heard of just now.
     """
     changed = False
     for client in Client.objects.only(*JUDGED_BY):
-        if made_up(client.id) and client.state != Presence.OFFLINE:
+        if not client.has_agent and client.state != Presence.OFFLINE:
             _hear_of(client)
             continue
         verdict = of(client)

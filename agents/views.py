@@ -16,7 +16,7 @@ from benchmarks.presenters.enrolment import enrolment_of, find_enrolment, token_
 from benchmarks.presenters.event_log import event_page
 from benchmarks.presenters.fleet import fleet as fleet_view
 from benchmarks.presenters.fleet_query import read_query
-from benchmarks.presenters.live_pages import render_fleet, render_machine, rights
+from benchmarks.presenters.live_pages import render_events, render_fleet, render_machine, rights
 from benchmarks.presenters.machine import machine_view
 from obt_site.access import Role, requires
 from obt_site.asked import Asked
@@ -49,6 +49,14 @@ def events(request: HttpRequest) -> HttpResponse:
     return render(request, "agents/events.html", {"place": "events", "page": event_page(Asked(request.GET))})
 
 
+@require_safe
+@requires(Role.VIEWER)
+def events_live(request: HttpRequest) -> HttpResponse:
+    """What has happened since the page was opened, for a page that missed something."""
+    rendered = render_events(Asked(request.GET))
+    return JsonResponse({"html": rendered.html, "title": rendered.title})
+
+
 def _rights(request: HttpRequest) -> dict[str, bool]:
     return rights(request.role)  # type: ignore[attr-defined]
 
@@ -64,7 +72,9 @@ def machine(request: HttpRequest, client_id: str) -> HttpResponse:
 @requires(Role.VIEWER)
 def machine_live(request: HttpRequest, client_id: str) -> HttpResponse:
     """The parts of a machine's page as they are now, for a page that missed something."""
-    return JsonResponse({"html": render_machine(client_id).html})
+    query = request.GET.copy()
+    query["machine"] = client_id
+    return JsonResponse({"html": render_machine(client_id, Asked(query)).html})
 
 
 def _show(request: HttpRequest, client: Client, status: int = 200, **extra: Any) -> HttpResponse:

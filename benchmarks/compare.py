@@ -185,6 +185,9 @@ def _measured(pair: _Pair, samples: Samples) -> Row:
         assert read is not None
         return replace(read, left_out=matched - len(read.used))
 
+    gone = [] if pair.by_sessions else _without_samples(pair, samples)
+    if gone:
+        pair = replace(pair, by_sessions=True)
     ours, theirs = side(pair.ours, pair.matched[0]), side(pair.theirs, pair.matched[1])
     compared = BY_SESSIONS if pair.by_sessions else BY_SAMPLES
     row = replace(pair.row, base=ours, other=theirs, compared=compared, verdict=Verdict.TOO_FEW)
@@ -192,8 +195,18 @@ def _measured(pair: _Pair, samples: Samples) -> Row:
     if base and other:
         row = replace(row, change=statistics.change(base, other))
     if not statistics.enough(len(base), len(other)):
-        return replace(row, reasons=[_too_few(len(base), len(other), pair.by_sessions)])
+        return replace(row, reasons=[*gone, _too_few(len(base), len(other), pair.by_sessions)])
     return replace(row, test=statistics.mann_whitney(base, other))
+
+
+def _without_samples(pair: _Pair, samples: Samples) -> list[str]:
+    """A sentence where a side that has a number has lost the samples it was made of: its medians must do then."""
+    place, newest = pair.row.place, {side[0].result.number: side[0].result for side in (pair.ours, pair.theirs)}
+    gone = [number for number, one in newest.items() if not samples.stored(one, place.cell)]
+    if not gone:
+        return []
+    which = f"result {gone[0]}" if len(gone) == 1 else f"results {gone[0]} and {gone[1]}"
+    return [f"The raw samples of {which} are not stored, so only medians can be compared."]
 
 
 def _judged(rows: Sequence[Row]) -> list[Row]:

@@ -1,4 +1,4 @@
-"""The live side of the fleet and session pages: what is stored is rendered and sent, at most once a second.
+"""The live side of pages: what is stored is rendered and sent, at most once a second.
 
 A message of `benchmarks/live.py` only says that something changed. The consumer then renders the whole page's parts
 from what is stored and sends those that differ from what it sent last, so a lost hint, a late page or a dropped socket
@@ -20,8 +20,9 @@ from django.http import QueryDict
 
 from benchmarks import live
 from benchmarks.presenters.fleet_query import read_query
-from benchmarks.presenters.live_pages import Rendered, render_fleet, render_machine, render_session
+from benchmarks.presenters.live_pages import Rendered, render_events, render_fleet, render_machine, render_session
 from obt_site.access import Role, role_of
+from obt_site.asked import Asked
 from obt_site.errors import NotFound
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,13 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     def render(self, role: Role) -> Rendered:
         raise NotImplementedError
+
+    def query(self, **also: str) -> QueryDict:
+        """The query string of the address, with these values."""
+        found = QueryDict(self.scope.get("query_string", b""), mutable=True)
+        for name, value in also.items():
+            found[name] = value
+        return found
 
     async def connect(self) -> None:
         """Join the group before the first look, so that nothing in between is missed."""
@@ -159,20 +167,30 @@ class FleetConsumer(LiveConsumer):
         return live.FLEET
 
     def render(self, role: Role) -> Rendered:
-        query = QueryDict(self.scope.get("query_string", b""))
-        rendered = render_fleet(role, read_query(query), self.in_sight)
+        rendered = render_fleet(role, read_query(self.query()), self.in_sight)
         self.in_sight = rendered.in_sight
         return rendered
 
 
 class MachineConsumer(LiveConsumer):
-    """`/ws/machines/<id>`"""
+    """`/ws/machines/<id>`, with the number of the newest event that the page shows as `after`."""
 
     def group(self) -> str:
         return live.FLEET
 
     def render(self, role: Role) -> Rendered:
-        return render_machine(self.scope["url_route"]["kwargs"]["client_id"])
+        client_id = self.scope["url_route"]["kwargs"]["client_id"]
+        return render_machine(client_id, Asked(self.query(machine=client_id)))
+
+
+class EventsConsumer(LiveConsumer):
+    """`/ws/events`, with the page's query string, and with the newest number that it shows as `after`."""
+
+    def group(self) -> str:
+        return live.EVENTS
+
+    def render(self, role: Role) -> Rendered:
+        return render_events(Asked(self.query()))
 
 
 class SessionConsumer(LiveConsumer):

@@ -139,15 +139,22 @@ def _sessions_of(client: str) -> set[ObjectId]:
 
 
 def events(
-    before: int | None, limit: int, *, client: str | None = None, kind: str | None = None, since: datetime | None = None
+    before: int | None,
+    limit: int,
+    *,
+    client: str | None = None,
+    kind: str | None = None,
+    since: datetime | None = None,
+    after: int = 0,
 ) -> Page[Event]:
-    """At most `limit` events numbered below `before` (None: the newest), of this machine, kind, and since then."""
+    """At most `limit` events numbered below `before` (None: the newest) and above `after`, of this machine, kind, and
+    since then."""
     equal: dict[str, Any] = {"client": ObjectId(client)} if client else {"kind": kind} if kind else {}
 
     def keep(found: Found) -> bool:
         return (kind is None or found["kind"] == kind) and (since is None or found["at"] >= since)
 
-    return _page(Event, "events", equal, keep, before, limit, since, at="at")
+    return _page(Event, "events", equal, keep, before, limit, since, at="at", after=after)
 
 
 def real_exists() -> bool:
@@ -205,12 +212,13 @@ def _page(
     limit: int,
     since: datetime | None = None,
     at: str = "created_at",
+    after: int = 0,
 ) -> Page[D]:
     """Windows downwards until the page and one more are found, the numbers end, time is up, or too much was read."""
     top = numbers.latest(counter) + 1
     items: list[Found] = []
     read = 0
-    for low, high in _windows(top if before is None else min(before, top), limit + 1):
+    for low, high in _windows(top if before is None else min(before, top), limit + 1, after + 1):
         found = list(kind._get_collection().find({**equal, "number": {"$gte": low, "$lt": high}}))
         found.sort(key=lambda one: -one["number"])
         read += len(found)
@@ -219,14 +227,14 @@ def _page(
             return Page([kind._from_son(one) for one in items[:limit]], items[limit - 1]["number"])
         if since is not None and found and found[-1][at] < since - CLOCK_SLACK:
             break
-        if read >= MOST_READ and low > 1:
+        if read >= MOST_READ and low > after + 1:
             return Page([kind._from_son(one) for one in items], low)
     return Page([kind._from_son(one) for one in items], None)
 
 
-def _windows(high: int, width: int) -> Iterator[tuple[int, int]]:
-    """[low, high) ranges of numbers from `high` down to 1, each wider than the one before."""
-    while high > 1:
-        low = max(1, high - width)
+def _windows(high: int, width: int, lowest: int) -> Iterator[tuple[int, int]]:
+    """[low, high) ranges of numbers from `high` down to `lowest`, each wider than the one before."""
+    while high > lowest:
+        low = max(lowest, high - width)
         yield low, high
         high, width = low, width * WIDEN_BY

@@ -1,8 +1,8 @@
 """Live updates: the only caller of `group_send`. A message says that something changed, never what.
 
-Groups: `session.<id>` and `fleet` for browsers (their consumers render what is stored now), `client.<id>` to wake the
-long poll of a machine for which there is something. Losing a message loses nothing: polls end by themselves and
-consumers look again on every tick.
+Groups: `session.<id>`, `fleet` and `events` for browsers (their consumers render what is stored now), `client.<id>` to
+wake the long poll of a machine for which there is something. Losing a message loses nothing: polls end by themselves
+and consumers look again on every tick.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from channels.layers import get_channel_layer
 log = logging.getLogger(__name__)
 
 FLEET = "fleet"
+EVENTS = "events"
 LEAST_BETWEEN_S = 0.25  # of two messages to pages; they render once a second at most
 GROUPS_KEPT = 1000
 
@@ -36,6 +37,10 @@ def session_changed(session: ObjectId | str) -> None:
 
 def fleet_changed() -> None:
     _send(FLEET, LEAST_BETWEEN_S)
+
+
+def event_reported() -> None:
+    _send(EVENTS, LEAST_BETWEEN_S)
 
 
 def wake(client: ObjectId | str) -> None:

@@ -17,6 +17,10 @@ class Samples:
         self._blocks: dict[str, Mapping[str, Any]] = {block["_id"]: block for block in found}
         self._values: dict[tuple[str, str], list[float]] = {}
 
+    def stored(self, result: Result, cell: str) -> bool:
+        """Whether the samples of this cell are there at all."""
+        return f"{result.id}:{_position(result, cell)}" in self._blocks
+
     def values(self, result: Result, cell: str, metric: str) -> list[float]:
         """The metric of every round of the cell that counts, in the order they were run; empty when there are none."""
         block = self._blocks.get(f"{result.id}:{_position(result, cell)}")

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from agent.obt_agent import contract, wire
 from agents.documents import Client, ModelInstallation
-from benchmarks import lifecycle, retry, sessions, suites
+from benchmarks import lifecycle, pausing, retry, sessions, suites
 from benchmarks.documents import Job, Session
 from benchmarks.lifecycle import Actor, Overtaken, State
 from obt_site.clock import now
@@ -109,7 +109,7 @@ def offer_next(client: Client) -> contract.JobOffer | None:
     waiting = (
         Job.objects(client=client.id, state=State.QUEUED.value).only("created_at", "position", "session").as_pymongo()
     )
-    held = sessions.paused_ids() if waiting else set()
+    held = pausing.paused_ids() if waiting else set()
     for found in sorted(waiting, key=lambda job: (job["created_at"], job["position"])):
         if found["session"] in held:
             continue

@@ -1,6 +1,6 @@
-"""The verbs on sessions and their jobs: start, pause, cancel, retry, and the recomputation of a session's state.
+"""The verbs on sessions and their jobs: start, cancel, retry, and the recomputation of a session's state.
 
-Pages, API and commands call these and nothing else. Errors are `obt_site.errors` refusals.
+Pages, API and commands call these, and `pausing.py`, and nothing else. Errors are `obt_site.errors` refusals.
 """
 
 from collections import Counter as Tally
@@ -25,13 +25,12 @@ from obt_site.errors import Conflict, FieldError, Invalid, NotFound
 from obt_site.text import lines, one_line
 
 __all__ = [
-    "Target", "cancel", "cancel_job", "find", "find_job", "jobs_of", "pause", "paused_ids", "recompute", "resume",
-    "retry", "retry_job", "start",
+    "Target", "cancel", "cancel_job", "find", "find_job", "jobs_of", "recompute", "retry", "retry_job", "start",
 ]  # fmt: skip
 
 NAME_LENGTH = 120
 NOTE_LENGTH = 2000
-RESUMED = {"paused": False, "paused_at": None, "paused_by": None}
+RESUMED = {"paused": False, "paused_at": None, "paused_by": None}  # also when it is over
 
 
 def find(session_id: str) -> Session:
@@ -137,35 +136,6 @@ def title_of(chosen: Sequence[Chosen]) -> str:
     what = models[0] if len(models) == 1 else f"{len(models)} models"
     where = machines[0] if len(machines) == 1 else f"{len(machines)} machines"
     return f"{what} on {where}"[:NAME_LENGTH]
-
-
-# -- pause and resume ------------------------------------------------------------------------------------------------
-
-
-def pause(session: Session, by: str) -> Session:
-    """Hold back the session's queued jobs; what a machine already has ends normally. Again changes nothing."""
-    if session.finished_at is not None:
-        raise Conflict(f"Session #{session.number} is over, so there is nothing to pause.")
-    if session.paused:
-        return session
-    if not session.counts.get("queued"):
-        raise Conflict("None of its jobs waits any more; what runs ends by itself.")
-    recompute(session.id, paused=True, paused_at=now(), paused_by=by)
-    return find(str(session.id))
-
-
-def resume(session: Session) -> Session:
-    """Let its queued jobs go on, and wake their machines. One that is not paused stays as it is."""
-    if session.paused:
-        recompute(session.id, **RESUMED)
-        for client_id in {job.client for job in jobs_of(session) if job.state == State.QUEUED}:
-            live.wake(client_id)
-    return find(str(session.id))
-
-
-def paused_ids() -> set[ObjectId]:
-    """The sessions whose queued jobs nobody gets."""
-    return {found["_id"] for found in Session._get_collection().find({"paused": True}, {"_id": 1})}
 
 
 # -- cancel and retry ------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from agents import events, presence
 from agents.documents import Client
-from benchmarks import idempotency, lifecycle, live, sessions
+from benchmarks import idempotency, lifecycle, live, pausing, sessions
 from benchmarks.documents import Job, Session
 from benchmarks.lifecycle import Actor, Overtaken, State
 from obt_site import mongo
@@ -170,7 +170,7 @@ def fail_unreachable() -> set[ObjectId]:
     if not gone:
         return set()
     error = {"kind": "client_offline", "message": CLIENT_OFFLINE}
-    held = sessions.paused_ids()
+    held = pausing.paused_ids()
     return _each(
         State.QUEUED,
         lambda job, moment: (

@@ -6,7 +6,6 @@ from django.http import HttpRequest
 from pymongo.errors import PyMongoError
 
 from agents.documents import Client
-from benchmarks.demo.marks import made_up
 from benchmarks.documents import Job
 from benchmarks.lifecycle import State
 from obt_site import places
@@ -44,6 +43,6 @@ def work() -> dict[str, int]:
 
 def simulated_machines() -> tuple[list[str], bool]:
     """The names of the machines that measure the simulator instead of an Ollama, and whether the demo's are here."""
-    clients = list(Client.objects.only("name", "ollama"))
+    clients = list(Client.objects.only("name", "ollama", "has_agent"))
     simulated = [client for client in clients if (client.ollama or {}).get("simulated")]
-    return sorted(one.name for one in simulated if not made_up(one.id)), any(made_up(one.id) for one in clients)
+    return sorted(one.name for one in simulated if one.has_agent), not all(one.has_agent for one in clients)

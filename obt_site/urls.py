@@ -39,6 +39,7 @@ fleet_urls = [
     path("machines/<str:client_id>/rename", fleet.rename, name="machine_rename"),
     path("machines/<str:client_id>/pause", fleet.pause, name="machine_pause"),
     path("events", fleet.events, name="events"),
+    path("events/live", fleet.events_live, name="events_live"),
     path("agent.pyz", fleet.agent_file, name="agent_file"),
 ]
 benchmark_urls = [
@@ -95,6 +96,7 @@ urlpatterns = [
 ]
 websocket_urlpatterns = [
     path("ws/fleet", consumers.FleetConsumer.as_asgi()),
+    path("ws/events", consumers.EventsConsumer.as_asgi()),
     re_path(r"^ws/machines/(?P<client_id>[0-9a-f]{24})$", consumers.MachineConsumer.as_asgi()),
     re_path(r"^ws/sessions/(?P<session_id>[0-9a-f]{24})$", consumers.SessionConsumer.as_asgi()),
     re_path(r"", consumers.Nowhere.as_asgi()),

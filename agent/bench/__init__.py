@@ -31,4 +31,5 @@ PROOFS = (
     Proof("credentials", "obt_site.bench.credentials", "checking a credential"),
     Proof("syncs", "obt_site.bench.syncs", "syncs per second"),
     Proof("api", "obt_site.bench.api", "time of API lists"),
+    Proof("lighthouse", "obt_site.bench.lighthouse", "pages as Lighthouse sees them"),
 )

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from agent.obt_agent import wire
@@ -31,6 +31,7 @@ from agent.obt_agent.contract import (
     SyncRequest,
     SyncResponse,
 )
+from agent.tests.dropping_server import DroppingServer
 
 TOKEN = "enrol-token-of-the-tests"
 CREDENTIAL = "obta_12345678_a-secret-of-the-tests"
@@ -91,7 +92,7 @@ class FakeServer:
         class Handler(_Handler):
             fake = server
 
-        self._http = _Http(("127.0.0.1", self.port), Handler)
+        self._http = DroppingServer(("127.0.0.1", self.port), Handler)
         self.port = self._http.server_address[1]
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
         return self
@@ -214,30 +215,6 @@ class FakeServer:
         self.ended.add(job)
         self.wake()
         return 201, ResultAnswer("result-1")
-
-
-class _Http(ThreadingHTTPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def __init__(self, *args: Any) -> None:
-        self.connections: set[Any] = set()
-        super().__init__(*args)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self.connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self.connections.discard(request)
-        super().shutdown_request(request)
-
-    def drop_connections(self) -> None:
-        for request in list(self.connections):
-            self.shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that broke off is what many of these tests are about."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import email.utils
 import ssl
 import subprocess
 import threading
@@ -12,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from agent.obt_agent.backoff import LONGEST_RETRY_AFTER_S, Backoff
 from agent.obt_agent.contract import OllamaState, ProgressRequest, RegisterRequest, SyncRequest
-from agent.obt_agent.link import Link, LinkError, Refused, Unauthorized, Unreachable, retry_after_s, retryable
+from agent.obt_agent.link import Link, LinkError, Refused, Unauthorized, Unreachable, retryable
 from agent.tests.fake_server import CREDENTIAL, TOKEN, FakeServer, Fault
 
 SYNC = SyncRequest(1, "0.1.0", "boot", OllamaState("http://x", False), slots=0, hold_s=0.0)
@@ -270,42 +268,3 @@ def test_https_never_falls_back_to_http(server: FakeServer) -> None:
     with pytest.raises(Unreachable):
         Link(server.url.replace("http:", "https:"), CREDENTIAL).sync(SYNC)
     assert server.syncs == []
-
-
-# -- waiting -----------------------------------------------------------------------------------------------------
-
-
-def test_waiting_grows_with_full_jitter_up_to_its_ceiling() -> None:
-    waits = [Backoff().next_s() for _ in range(300)]
-    assert 0 <= min(waits) < 0.1
-    assert 0.9 < max(waits) <= 1.0
-    late = []
-    for _ in range(300):
-        backoff = Backoff()
-        backoff.failures = 50
-        late.append(backoff.next_s())
-    assert min(late) < 3
-    assert 27 < max(late) <= 30
-
-
-def test_waiting_begins_anew_after_a_success() -> None:
-    backoff = Backoff()
-    for _ in range(10):
-        backoff.next_s()
-    backoff.reset()
-    assert backoff.next_s() <= 1.0
-
-
-def test_retry_after_is_a_least_wait_and_itself_bounded() -> None:
-    assert Backoff().next_s(5.0) >= 5.0
-    assert Backoff().next_s(1e9) == LONGEST_RETRY_AFTER_S
-
-
-def test_retry_after_is_read_in_both_forms() -> None:
-    assert retry_after_s("12") == 12.0
-    in_a_minute = retry_after_s(email.utils.formatdate(time.time() + 60, usegmt=True))
-    assert in_a_minute is not None
-    assert 55 < in_a_minute <= 61
-    assert retry_after_s("Fri, 01 Jan 1999 00:00:00 GMT") == 0.0
-    for nonsense in (None, "", "soon", "-5", "1e3"):
-        assert retry_after_s(nonsense) is None

@@ -4,7 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agents import presence
+from agents.documents import Client
 from agents.presence import Presence, judge
+from benchmarks.tests import world
+from obt_site.clock import now
 
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 WELL = {"reachable": True}
@@ -57,3 +61,17 @@ def test_a_machine_that_never_reported_is_offline_and_says_so():
 
 def test_a_machine_that_is_well_needs_no_sentence():
     assert judge(NOON, WELL, NOON, NOON).reason is None
+
+
+def test_a_machine_that_nobody_reports_for_keeps_its_state_while_the_server_runs(database):
+    made_up, real = world.machine("forge"), world.machine("atlas")
+    long_ago = now() - timedelta(hours=1)
+    Client.objects.update(set__last_seen_at=long_ago)
+    Client.objects(id=made_up.id).update_one(set__has_agent=False)
+
+    presence.refresh_all()
+
+    made_up.reload()
+    real.reload()
+    assert (made_up.state, real.state) == (Presence.ONLINE, Presence.OFFLINE)
+    assert made_up.last_seen_at > long_ago

@@ -11,7 +11,7 @@ from ninja.responses import Status
 from pydantic import Field, StringConstraints
 
 from agent.obt_agent import contract
-from benchmarks import listing, sessions, suites
+from benchmarks import listing, pausing, sessions, suites
 from benchmarks.api import cursors, jobs, once
 from benchmarks.api.callers import caller_of, open_to
 from benchmarks.api.shapes import Body, Id, Line, ModelName, PageQuery, Shape, Text, Time, Truth, Word
@@ -247,13 +247,13 @@ def get_session(request: HttpRequest, session_id: str) -> SessionShape:
 @router.post("/sessions/{session_id}/pause", **open_to(Role.OPERATOR, SessionShape))
 def pause_session(request: HttpRequest, session_id: str) -> SessionShape:
     """Hold back the session's queued jobs; running ones end normally. `state` stays, `paused_at` says it."""
-    return shape(sessions.pause(sessions.find(session_id), caller_of(request).name))
+    return shape(pausing.pause(sessions.find(session_id), caller_of(request).name))
 
 
 @router.post("/sessions/{session_id}/resume", **open_to(Role.OPERATOR, SessionShape))
 def resume_session(request: HttpRequest, session_id: str) -> SessionShape:
     """Let the queued jobs of a paused session go on."""
-    return shape(sessions.resume(sessions.find(session_id)))
+    return shape(pausing.resume(sessions.find(session_id)))
 
 
 @router.post("/sessions/{session_id}/cancel", **open_to(Role.OPERATOR, SessionShape))

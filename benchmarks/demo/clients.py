@@ -42,6 +42,7 @@ def client(identity: Any, machine: Machine, now: datetime, days: float, count: i
         protocol=contract.PROTOCOL,
         boot_id=f"demo-{machine.name}",
         paused=machine.paused,
+        has_agent=False,
         state=verdict.state.value,
         state_since=verdict.since or now - timedelta(days=2, hours=chance.randint(1, 200)),
         reason=verdict.reason,

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from benchmarks.documents import Result
+from benchmarks.explore import Filters
 from benchmarks.listing import ResultFilters
 from benchmarks.presenters.machines import plural
 from benchmarks.shelf import Short
@@ -185,3 +187,38 @@ def _with_chosen(options: Sequence[tuple[str, str]], sides: Sequence[SideChoice]
     known = {value for value, _ in options}
     gone = {side.chosen[name] for side in sides if name in side.chosen} - known
     return [*options, *((value, f"{value[:8]}… (older or removed)") for value in sorted(gone))]
+
+
+# -- everything that a view of the results shows ---------------------------------------------------------------------
+
+AS_THE_API_SAYS = {"ollama": "ollama_version"}  # filters that the two call differently
+
+
+def of_view(filters: Filters, hides_simulated: bool, rows: Sequence[Short], each: int) -> tuple[dict[str, Any], int]:
+    """The address that compares all of a view, and how many of its results are in it.
+
+    Up to `each` results stand for themselves, the first as the baseline. More are one side, by the filters that show
+    them; filters that a side cannot say (a search, several values of one kind) by the newest that an address holds.
+    """
+    if len(rows) <= each:
+        return {"result": [one.id for one in rows]}, len(rows)
+    text = _as_filter(filters, hides_simulated)
+    if text is not None:
+        return {"base": text}, len(rows)
+    newest = [one.id for one in sorted(rows, key=lambda one: -one.number)]
+    while len(of_result(*newest)) > LONGEST_FILTER:
+        newest.pop()
+    return {"base": of_result(*newest)}, len(newest)
+
+
+def _as_filter(filters: Filters, hides_simulated: bool) -> str | None:
+    """The filters of a view as those of a side; None where a side cannot say them."""
+    if filters.search or filters.results or any(len(values) > 1 for values in filters.chosen.values()):
+        return None
+    said = {AS_THE_API_SAYS.get(name, name): next(iter(values)) for name, values in filters.chosen.items()}
+    times = {"since": filters.since, "until": filters.until}
+    said |= {name: at.isoformat() for name, at in times.items() if at is not None}
+    said |= {name: value for name, value in (("cell", filters.cell), ("simulated", filters.simulated)) if value}
+    if filters.any_outcome:
+        said["outcome"] = "any"
+    return urlencode(said or {"simulated": "false" if hides_simulated else "any"})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bson import ObjectId
+from django.urls import reverse
 
 from agents import events
 from agents.documents import Client, Event
@@ -14,6 +15,7 @@ from obt_site.asked import Asked
 from obt_site.clock import now
 
 PAGE = 50
+MOST_NEW = 20  # events that are counted since a page was opened
 NUMBER_MAXIMUM = 2**53
 SINCE: Mapping[str, timedelta] = {
     "1h": timedelta(hours=1),
@@ -64,6 +66,17 @@ class EventPage:
     is_first: bool
     newest_url: str
     older_url: str | None
+    live_query: str  # what the page asks for what comes after it
+
+
+@dataclass(frozen=True)
+class NewEvents:
+    """What has happened since a list was opened: how many (at least, where there may be more), and the newest."""
+
+    count: int
+    has_more: bool
+    words: str
+    url: str  # the list with them
 
 
 def event_page(query: Asked) -> EventPage:
@@ -73,11 +86,9 @@ def event_page(query: Asked) -> EventPage:
     if client is not None and client not in names and not _ever_seen(client):
         query.drop("machine", "is no machine here")
         client = None
-    kind = query.choice("kind", dict(zip(events.KINDS, events.KINDS, strict=True)), None)
-    since = query.choice("since", dict(zip(SINCE, SINCE, strict=True)), None)
+    kind, since = _kind_and_since(query)
     before = query.number("before", 1, NUMBER_MAXIMUM)
-    after = now() - SINCE[since] if since else None
-    page = listing.events(before, PAGE, client=client, kind=kind, since=after)
+    page = listing.events(before, PAGE, client=client, kind=kind, since=now() - SINCE[since] if since else None)
     return EventPage(
         query=query,
         lines=[_line(event, names) for event in page.items],
@@ -93,7 +104,24 @@ def event_page(query: Asked) -> EventPage:
         is_first=before is None,
         newest_url=query.url(before=None),
         older_url=query.url(before=str(page.next)) if page.next else None,
+        live_query=query.url(before=None, after=str(page.items[0].number if page.items else 0)),
     )  # fmt: skip
+
+
+def new_events(query: Asked) -> NewEvents:
+    """What the address of a page of events lets through and is newer than the number `after` in it; two questions."""
+    client, (kind, since) = query.object_id("machine"), _kind_and_since(query)
+    after = query.number("after", 0, NUMBER_MAXIMUM) or 0
+    from_then = now() - SINCE[since] if since else None
+    page = listing.events(None, MOST_NEW, client=client, kind=kind, since=from_then, after=after)
+    words = page.items[0].words if page.items else ""
+    url = f"{reverse('events')}{query.url(after=None)}"
+    return NewEvents(len(page.items), page.next is not None, words, url)
+
+
+def _kind_and_since(query: Asked) -> tuple[str | None, str | None]:
+    kind = query.choice("kind", dict(zip(events.KINDS, events.KINDS, strict=True)), None)
+    return kind, query.choice("since", dict(zip(SINCE, SINCE, strict=True)), None)
 
 
 def latest_events(client: Client, limit: int) -> list[EventLine]:

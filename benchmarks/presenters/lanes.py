@@ -11,17 +11,22 @@ from bson import ObjectId
 
 from agents import presence
 from agents.documents import Client
+from agents.presence import Presence
 from benchmarks import suites
 from benchmarks.documents import Session
 from benchmarks.lifecycle import State
 from benchmarks.presenters import stored
 from benchmarks.presenters.current import Current, current
-from benchmarks.presenters.machines import plural
+from benchmarks.presenters.machines import MACHINE_PAUSED, plural
 from benchmarks.presenters.stored import Stored
 from obt_site.charts import LaneBlock
+from obt_site.formatting import cut_middle
 
 RUNNING = (State.RUNNING.value, State.CANCELLING.value, State.LOST.value)
 SHORTEST_AXIS_S = 60.0
+NAME_LENGTH = 24
+NAMED = 3  # machines that a session waits for
+HELD_UP = {Presence.OFFLINE: "which is offline", Presence.DEGRADED: "whose Ollama does not answer"}
 BLOCK_STATES = {
     "queued": "queued",
     "offered": "queued",
@@ -72,9 +77,12 @@ class Lane:
 
 @dataclass(frozen=True)
 class Built:
+    """`waits_for`: whom or what the session waits for, in words; it has no expected end then. Empty: nothing."""
+
     lanes: Sequence[Lane]
     axis: Axis
     ends_at: datetime | None
+    waits_for: str
 
 
 def build(
@@ -101,7 +109,33 @@ def build(
         content = contents.get(client.hardware_config or "") if client else None
         lanes.append(_lane(client, content, mine, planned[client_id], axis, tails, moment, session.paused))
     open_ends = [end for blocks in planned.values() for job, _, end in blocks if _open(job)]
-    return Built(lanes, axis, None if session.paused else max(open_ends, default=None))
+    waits_for = _waits_for(session.paused, [(clients.get(client), mine) for client, mine in by_client.items()])
+    return Built(lanes, axis, None if waits_for else max(open_ends, default=None), waits_for)
+
+
+def _waits_for(paused: bool, machines: Sequence[tuple[Client | None, Sequence[Stored]]]) -> str:
+    """`somebody to resume it`, `rack-1, which is paused`, `2 machines: rack-1, lark`."""
+    if paused and any(_waits(job) for _, jobs in machines for job in jobs):
+        return "somebody to resume it"
+    found = [(client.name, why) for client, jobs in machines if client is not None and (why := _held_up(client, jobs))]
+    names = [cut_middle(name, NAME_LENGTH) for name, _ in found]
+    if len(found) == 1:
+        return f"{names[0]}, {found[0][1]}"
+    more = " …" if len(names) > NAMED else ""
+    return f"{plural(len(names), 'machine')}: {', '.join(names[:NAMED])}{more}" if names else ""
+
+
+def _held_up(client: Client, jobs: Sequence[Stored]) -> str:
+    """Why the machine does not get on with its open jobs, to be added to its name; empty where it does."""
+    if client.paused and any(_waits(job) for job in jobs):
+        return "which is paused"
+    if client.refusal and any(_waits(job) for job in jobs):
+        return "which takes no job"
+    return HELD_UP.get(presence.of(client).state, "") if any(_open(job) for job in jobs) else ""
+
+
+def _waits(job: Stored) -> bool:
+    return _open(job) and not _begun(job)
 
 
 def _open(job: Stored) -> bool:
@@ -192,15 +226,19 @@ def _lane(
         jobs=len(jobs),
         failures=[_failure(job) for job in jobs if job["state"] in (State.FAILED, State.TIMED_OUT)],
         retry_at=min(retries, default=None),
-        waiting_because=None if is_over or running is not None else _waiting_because(paused, verdict),
+        waiting_because=None if is_over or running is not None else _waiting_because(paused, client, verdict),
         waiting_since=None if paused or verdict is None or not verdict.reason else verdict.since,
     )
 
 
-def _waiting_because(paused: bool, verdict: presence.Verdict | None) -> str | None:
+def _waiting_because(paused: bool, client: Client | None, verdict: presence.Verdict | None) -> str | None:
     if paused:
         return "The session is paused: nothing starts before it is resumed."
-    return verdict.reason if verdict else None
+    if verdict is not None and verdict.reason:
+        return verdict.reason
+    if client is not None and client.paused:
+        return MACHINE_PAUSED
+    return client.refusal if client is not None else None
 
 
 def _state(client: Client | None, jobs: Sequence[Stored], running: Stored | None, is_over: bool) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The partials of the two live pages, rendered from what is stored now: for the page, the re-fetch and the push alike.
+"""The partials of the live pages, rendered from what is stored now: for the page, the re-fetch and the push alike.
 
 Each returns {element id: markup}. Role decides what buttons are in it; forms live outside the partials, on the page,
 so that a push needs no CSRF token.
@@ -11,11 +11,13 @@ from django.template.loader import render_to_string
 
 from agents import verbs
 from benchmarks import sessions
+from benchmarks.presenters.event_log import new_events
 from benchmarks.presenters.fleet import Fleet, fleet
 from benchmarks.presenters.fleet_query import FleetQuery
 from benchmarks.presenters.machine import machine_now
 from benchmarks.presenters.session import SessionView, session_view
 from obt_site.access import Role
+from obt_site.asked import Asked
 from obt_site.context import work
 
 
@@ -49,15 +51,25 @@ def render_fleet(role: Role, query: FleetQuery, in_sight: Sequence[str] = ()) ->
     return Rendered(html, "Fleet · OBT", in_sight=shown.order)
 
 
-def render_machine(client_id: str) -> Rendered:
-    """The parts of a machine's page that change by themselves; its forms are none of them."""
-    context = {"now": machine_now(verbs.find(client_id)), "work": work()}
+def render_machine(client_id: str, query: Asked) -> Rendered:
+    """The parts of a machine's page that change by themselves; forms are none of them. `query`: see `new_events`."""
+    context = {"now": machine_now(verbs.find(client_id)), "new": new_events(query), "work": work()}
     parts = {
         "machine-state": "agents/_machine_state.html",
         "machine-now": "agents/_machine_now.html",
+        "events-new": "agents/_events_new.html",
         "work": "_work.html",
     }
     return Rendered({name: render_to_string(template, context) for name, template in parts.items()})
+
+
+def render_events(query: Asked) -> Rendered:
+    """How much has happened since the page of events was opened; the list itself stays as it is read."""
+    new = new_events(query)
+    context = {"new": new, "work": work()}
+    parts = {"events-new": "agents/_events_new.html", "work": "_work.html"}
+    html = {name: render_to_string(template, context) for name, template in parts.items()}
+    return Rendered(html, f"({new.count}) Events · OBT" if new.count else "Events · OBT")
 
 
 def render_session(role: Role, session_id: str) -> Rendered:
@@ -95,6 +107,7 @@ __all__ = [
     "Fleet",
     "Rendered",
     "SessionView",
+    "render_events",
     "render_fleet",
     "render_machine",
     "render_session",

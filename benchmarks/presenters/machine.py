@@ -112,6 +112,11 @@ class MachineView:
     def row(self) -> MachineRow:
         return self.now.row
 
+    @property
+    def newest_event(self) -> int:
+        """Its number; 0 before there is one."""
+        return self.events[0].number if self.events else 0
+
 
 def machine_view(client: Client) -> MachineView:
     """What is stored of the machine; a fixed number of questions."""

@@ -19,6 +19,7 @@ from obt_site.formatting import filesize
 
 NO_GPU = "CPU only"
 SYSTEMS = {"Darwin": "macOS"}
+MACHINE_PAUSED = "The machine is paused: it takes no new job."
 LOW_DISK_BYTES = 10 * 10**9  # less than one model of middling size
 RUNNING = frozenset({State.RUNNING, State.CANCELLING, State.OFFERED})
 

@@ -17,7 +17,7 @@ from benchmarks.presenters.stored import Stored
 from obt_site.asked import Asked
 from obt_site.formatting import short_digest
 
-ROWS_SHOWN = 100
+ROWS_SHOWN = 50
 DIGEST_IN_CELL = 7  # characters
 COLUMNS_OF_A_PAGE = 6
 
@@ -56,6 +56,11 @@ class Matrix:
     machines: Sequence[Column] = field(default_factory=tuple)
     earlier: str = ""
     later: str = ""
+
+    @property
+    def other_unit(self) -> str:
+        """The unit of the numbers that are not in the metric's own: of embedding models; empty when none is shown."""
+        return next((cell.own_unit for row in self.rows for cell in row.cells if cell.own_unit), "")
 
     @property
     def is_wide(self) -> bool:

@@ -48,6 +48,7 @@ class Cell:
     too_big: bool = False
     spread: Spread | None = None
     unit: str = ""
+    own_unit: str = ""  # the unit where it is not the one that the matrix as a whole names
     about: str = ""  # what the number was read from
     share: float | None = None  # of the best in the row
     flag: str = ""
@@ -164,6 +165,7 @@ def cell_of(
         kind="value",
         spread=told.spread,
         unit=told.unit,
+        own_unit="" if told.unit == metric.units[0] else told.unit,
         about=_about(told.shown, told.spread, told.unit),
         share=share(told.spread.median, best, metric.higher_is_better),
         flag=flag,

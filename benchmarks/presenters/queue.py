@@ -16,7 +16,7 @@ from agents.documents import Client
 from benchmarks import suites
 from benchmarks.documents import Job, Session
 from benchmarks.lifecycle import WITH_AGENT, State
-from benchmarks.presenters.machines import plural
+from benchmarks.presenters.machines import MACHINE_PAUSED, plural
 from benchmarks.presenters.stored import Stored
 from obt_site.clock import now
 
@@ -124,7 +124,7 @@ def _stands(client: Client | None, verdict: presence.Verdict | None) -> tuple[st
     if client is None or verdict is None:
         return "The machine was removed.", None
     if client.paused:
-        return "The machine is paused: it takes no new job.", None
+        return MACHINE_PAUSED, None
     return verdict.reason, verdict.since
 
 

@@ -203,3 +203,9 @@ def session_name(session_id: str, number: int | None) -> str:
         session = Session.objects(id=session_id).only("number").first()
         number = session.number if session else None
     return "removed session" if number is None else f"#{number}"
+
+
+def of_match(params: QueryDict) -> QueryDict | None:
+    """The view that a form names as `match`, when everything in it was chosen; None when single rows were."""
+    named = params.get("match")
+    return QueryDict(named.removeprefix("?")) if named is not None else None

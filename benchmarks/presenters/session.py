@@ -40,6 +40,7 @@ class Progress:
     left_out: int
     started_at: datetime | None
     ends_at: datetime | None
+    waits_for: str  # in words; empty where it goes on by itself
     elapsed_s: float | None
     remaining_s: float | None
     expected_s: float | None
@@ -191,7 +192,7 @@ def session_view(session: Session) -> SessionView:
         created_by=session.created_by,
         created_at=session.created_at,
         finished_at=session.finished_at,
-        progress=_progress(session, jobs, results, tails, built.ends_at, moment),
+        progress=_progress(session, jobs, results, tails, built, moment),
         axis=built.axis,
         lanes=built.lanes,
         events=events.of(jobs, tails),
@@ -228,7 +229,7 @@ def _progress(
     jobs: Sequence[Stored],
     results: Mapping[str, Stored],
     tails: Mapping[ObjectId, Stored],
-    ends_at: datetime | None,
+    built: lanes.Built,
     moment: datetime,
 ) -> Progress:
     ended = [job for job in jobs if not unfinished(job)]
@@ -236,7 +237,7 @@ def _progress(
     running = sum(lanes.share_done(job) for job in jobs if job["state"] in RUNNING)
     total = max(len(jobs), 1)
     samples, left = _sample_counts(jobs, results, tails)
-    until = session.finished_at or moment
+    until, ends_at = session.finished_at or moment, None if session.finished_at else built.ends_at
     return Progress(
         done=(len(ended) - len(failed) + running) / total,
         running=(sum(job["state"] in RUNNING for job in jobs) - running) / total,
@@ -246,10 +247,11 @@ def _progress(
         samples=samples,
         left_out=left,
         started_at=session.started_at,
-        ends_at=None if session.finished_at else ends_at,
+        ends_at=ends_at,
+        waits_for=built.waits_for,
         elapsed_s=(until - session.started_at).total_seconds() if session.started_at else None,
         expected_s=_expected_s(jobs),
-        remaining_s=max((ends_at - moment).total_seconds(), 0.0) if ends_at and not session.finished_at else None,
+        remaining_s=max((ends_at - moment).total_seconds(), 0.0) if ends_at else None,
     )
 
 

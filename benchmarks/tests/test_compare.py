@@ -6,7 +6,7 @@ import pytest
 
 from agent.obt_agent import contract
 from benchmarks import compare, measured, measures, pairing
-from benchmarks.documents import Result
+from benchmarks.documents import Result, SampleBlock
 from benchmarks.listing import ResultFilters
 from benchmarks.presenters import figures
 from benchmarks.statistics import Verdict
@@ -85,6 +85,20 @@ def test_three_samples_are_too_few(forge):
 
     assert (row.verdict, row.test, row.p_corrected) == (Verdict.TOO_FEW, None, None)
     assert row.reasons == ["3 against 3 samples are too few to show any difference; 4 against 4 can."]
+
+
+def test_where_the_samples_are_not_stored_the_medians_stand_and_it_is_said(forge):
+    slow, fast = run(forge, 100.0), run(forge, 110.0)
+    SampleBlock.objects(result=slow.id).delete()
+
+    row = only(compare.compare(of(slow), of(fast)))
+
+    assert (row.verdict, row.compared, row.test) == (Verdict.TOO_FEW, "session medians", None)
+    assert row.change.change == pytest.approx(0.10)
+    assert row.reasons == [
+        f"The raw samples of result {slow.number} are not stored, so only medians can be compared.",
+        "1 against 1 session medians are too few to show any difference; 4 against 4 can.",
+    ]
 
 
 def test_another_version_of_ollama_is_not_comparable_and_named(forge):

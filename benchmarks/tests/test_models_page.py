@@ -61,6 +61,21 @@ def test_a_cell_has_the_latest_valid_median_and_half_its_interval(forge):
     assert "50.1" not in page
 
 
+def test_the_number_of_an_embedding_model_says_its_own_unit(forge):
+    embeds = "nomic-embed-text:latest"
+    installed(forge, world.model(embeds, capabilities=["embedding"]), world.model(world.MODELS[0]))
+    world.result(forge, world.MODELS[0])
+    browser = signed_in()
+    assert "items/s" not in words(browser.get("/models"))
+
+    offer = world.running(forge, embeds, cells=["embed256x1"])
+    world.deliver(forge, offer)
+    page = words(browser.get("/models"))
+
+    assert "in tok/s, of embedding models in items/s," in page
+    assert len(re.findall(r"\d items/s ", page)) == 1
+
+
 def test_a_result_of_another_digest_is_marked(forge):
     world.result(forge, world.MODELS[0])
     installed(forge, world.model(world.MODELS[0], digest="newer"))

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.documents import Client, ModelInstallation
-from benchmarks import sessions
+from benchmarks import pausing
 from benchmarks.presenters import palette
 from benchmarks.tests import world
 from obt_site.access import Role
@@ -68,7 +68,7 @@ def test_a_session_is_found_by_its_number_however_old(forge, monkeypatch):
 
 
 def test_a_paused_session_says_so(forge):
-    sessions.pause(world.session(forge), "jo")
+    pausing.pause(world.session(forge), "jo")
 
     (entry,) = palette.find("#1", Role.VIEWER)[0].entries
     assert (entry.word, entry.note) == ("#1 2 models on forge", "paused")

@@ -3,7 +3,7 @@
 import pytest
 
 from agents import verbs
-from benchmarks import sessions
+from benchmarks import pausing, sessions
 from benchmarks.documents import Job
 from benchmarks.presenters import queue as presenter
 from benchmarks.tests import world
@@ -55,7 +55,7 @@ def test_each_starts_when_the_one_before_ends_and_an_unforeseen_one_has_a_limit(
 
 
 def test_a_paused_session_is_held_and_takes_no_time(forge):
-    sessions.pause(world.session(forge, "qwen3:8b"), "jo")
+    pausing.pause(world.session(forge, "qwen3:8b"), "jo")
     world.session(forge, "gemma3:4b")
 
     ((held, next_one),) = [machine.lines for machine in presenter.queue().machines]

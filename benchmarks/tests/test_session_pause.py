@@ -7,7 +7,7 @@ import pytest
 from agent.obt_agent import contract
 from agents import presence
 from agents.documents import Client
-from benchmarks import sessions, sweeper
+from benchmarks import pausing, sessions, sweeper
 from benchmarks.documents import Job
 from benchmarks.tests import world
 from benchmarks.tests.api_calls import Api, problem
@@ -29,18 +29,18 @@ def states(session):
 
 
 def test_queued_jobs_of_a_paused_session_are_not_handed_out_until_it_is_resumed(forge):
-    session = sessions.pause(world.session(forge), "jo")
+    session = pausing.pause(world.session(forge), "jo")
     assert (session.paused, session.paused_by, session.state) == (True, "jo", "queued")
     assert not world.sync(forge)
 
-    sessions.resume(session)
+    pausing.resume(session)
 
     assert [offer.session for offer in world.sync(forge).jobs] == [str(session.id)]
 
 
 def test_what_a_machine_has_already_ends_normally(forge):
     offer = world.running(forge)
-    sessions.pause(sessions.find(offer.session), "jo")
+    pausing.pause(sessions.find(offer.session), "jo")
 
     assert not world.sync(forge, [world.hold(offer)]).cancel
     world.deliver(forge, offer)
@@ -52,7 +52,7 @@ def test_what_a_machine_has_already_ends_normally(forge):
 
 
 def test_other_sessions_of_the_machine_go_on(forge):
-    sessions.pause(world.session(forge, "llama3.2:3b"), "jo")
+    pausing.pause(world.session(forge, "llama3.2:3b"), "jo")
     later = world.session(forge, "qwen3:8b")
 
     assert [offer.session for offer in world.sync(forge).jobs] == [str(later.id)]
@@ -61,7 +61,7 @@ def test_other_sessions_of_the_machine_go_on(forge):
 def test_an_offer_that_was_not_taken_in_is_still_repeated(forge):
     session = world.session(forge)
     (offer,) = world.sync(forge).jobs
-    sessions.pause(session, "jo")
+    pausing.pause(session, "jo")
 
     (again,) = world.sync(forge).jobs
 
@@ -70,7 +70,7 @@ def test_an_offer_that_was_not_taken_in_is_still_repeated(forge):
 
 def test_a_job_given_back_by_its_agent_waits_with_the_others(forge):
     offer = world.running(forge, "qwen3:8b", "gemma3:4b")
-    sessions.pause(sessions.find(offer.session), "jo")
+    pausing.pause(sessions.find(offer.session), "jo")
 
     world.report(forge, offer, contract.Event(seq=2, kind="released", elapsed_s=1.0))
 
@@ -79,7 +79,7 @@ def test_a_job_given_back_by_its_agent_waits_with_the_others(forge):
 
 
 def test_recomputing_keeps_the_pause_and_the_end_takes_it_away(forge):
-    session = sessions.pause(world.session(forge), "jo")
+    session = pausing.pause(world.session(forge), "jo")
     sessions.recompute(session.id)
     assert sessions.find(str(session.id)).paused
 
@@ -90,7 +90,7 @@ def test_recomputing_keeps_the_pause_and_the_end_takes_it_away(forge):
 
 def test_the_sweeper_does_not_give_up_jobs_that_wait_for_a_person(forge):
     long_ago = now() - timedelta(hours=25)
-    held = sessions.pause(world.session(forge, "qwen3:8b"), "jo")
+    held = pausing.pause(world.session(forge, "qwen3:8b"), "jo")
     waiting = world.session(forge, "gemma3:4b")
     Job.objects.update(set__state_since=long_ago)
     Client.objects.update(
@@ -105,18 +105,18 @@ def test_the_sweeper_does_not_give_up_jobs_that_wait_for_a_person(forge):
 def test_a_session_that_is_over_or_has_nothing_waiting_cannot_be_paused(forge):
     result = world.result(forge)
     with pytest.raises(Conflict, match="is over"):
-        sessions.pause(sessions.find(str(result.session)), "jo")
+        pausing.pause(sessions.find(str(result.session)), "jo")
 
     offer = world.running(forge, "qwen3:8b")
     with pytest.raises(Conflict, match="None of its jobs waits"):
-        sessions.pause(sessions.find(offer.session), "jo")
+        pausing.pause(sessions.find(offer.session), "jo")
 
 
 def test_pausing_and_resuming_again_change_nothing(forge):
-    session = sessions.pause(world.session(forge), "jo")
+    session = pausing.pause(world.session(forge), "jo")
 
-    assert sessions.pause(session, "ann").paused_by == "jo"
-    assert sessions.resume(sessions.resume(session)).paused is False
+    assert pausing.pause(session, "ann").paused_by == "jo"
+    assert pausing.resume(pausing.resume(session)).paused is False
 
 
 def test_the_api_pauses_and_resumes(forge):

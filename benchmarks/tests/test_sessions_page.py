@@ -3,7 +3,7 @@
 import pytest
 from django.test import override_settings
 
-from benchmarks import sessions
+from benchmarks import pausing, sessions
 from benchmarks.tests import world
 from obt_site.access import Role
 from obt_site.tests.people import links, signed_in, words
@@ -110,7 +110,7 @@ def test_they_can_be_narrowed_by_machine_person_and_name_all_at_once(forge):
 
 def test_paused_ones_say_so_and_can_be_asked_for(forge):
     world.session(forge)
-    sessions.pause(world.session(forge), "jo")
+    pausing.pause(world.session(forge), "jo")
 
     page = signed_in().get("/sessions?show=paused")
 

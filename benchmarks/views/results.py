@@ -2,7 +2,8 @@
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from benchmarks import export_csv, saved_views
@@ -12,7 +13,7 @@ from benchmarks.presenters import as_api, result_exports
 from benchmarks.presenters.result import judged_of, result_view
 from benchmarks.presenters.results import MAIN_METRICS, available, fitting_rows, result_list
 from benchmarks.presenters.results_page import page_context
-from benchmarks.presenters.results_query import read_query
+from benchmarks.presenters.results_query import of_match, read_query
 from obt_site.access import Role, requires
 
 
@@ -20,6 +21,8 @@ from obt_site.access import Role, requires
 @requires(Role.VIEWER)
 def results(request: HttpRequest) -> HttpResponse:
     """The explorer: results under the filters of the address, in its order and groups."""
+    if (view := of_match(request.GET)) is not None:
+        return redirect(f"{reverse('results')}?{view.urlencode()}")
     shown = result_list(read_query(request.GET, settings.PAGE_ITEMS))
     views = saved_views.of(str(request.user.pk))
     context = {**page_context(shown, views), "as_api": as_api.of_results(shown.query)}
@@ -29,8 +32,9 @@ def results(request: HttpRequest) -> HttpResponse:
 @require_safe
 @requires(Role.VIEWER)
 def results_csv(request: HttpRequest) -> StreamingHttpResponse:
-    """Every row of the same view as CSV, not only those of a page."""
-    query = read_query(request.GET)
+    """Every row of the same view as CSV, not only those of a page; of the one that a form names, where it does."""
+    view = of_match(request.GET)
+    query = read_query(request.GET if view is None else view)
     rows = fitting_rows(query)
     having = set(available(rows)) | set(MAIN_METRICS)
     measures = [measure for name, measure in MEASURES.items() if name in having]

@@ -11,8 +11,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from benchmarks import pausing, suites
 from benchmarks import sessions as verbs
-from benchmarks import suites
 from benchmarks.presenters import as_api, session_form
 from benchmarks.presenters.live_pages import render_session, rights, session_title
 from benchmarks.presenters.plan_words import BUDGET_WORDS
@@ -149,7 +149,7 @@ def pause(request: HttpRequest, session_id: str) -> HttpResponse:
     found = verbs.find(session_id)
     person = request.user.get_username()
     done = f"Session #{found.number} is paused. What runs ends normally."
-    return _act(request, session_id, lambda: verbs.pause(found, person), done)
+    return _act(request, session_id, lambda: pausing.pause(found, person), done)
 
 
 @require_POST
@@ -157,7 +157,7 @@ def pause(request: HttpRequest, session_id: str) -> HttpResponse:
 def resume(request: HttpRequest, session_id: str) -> HttpResponse:
     """Let what was held back go on."""
     found = verbs.find(session_id)
-    return _act(request, session_id, lambda: verbs.resume(found), f"Session #{found.number} goes on.")
+    return _act(request, session_id, lambda: pausing.resume(found), f"Session #{found.number} goes on.")
 
 
 @require_POST

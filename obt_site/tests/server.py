@@ -12,7 +12,7 @@ from django.conf import settings
 
 from obt_site import env
 
-START_S = 40.0
+START_S = 120.0
 STOP_S = 10.0
 
 

@@ -1,4 +1,4 @@
-"""Keys, palette, what is sent, copied numbers, theme and the end of a session, in a real browser on a scripted site."""
+"""Keys, palette, what is sent, copied numbers and the theme, in a real browser on a scripted site."""
 
 from __future__ import annotations
 
@@ -278,30 +278,3 @@ def test_the_theme_is_dark_until_chosen_follows_the_system_on_request_and_is_rem
     page.locator("[data-theme-toggle]").click()
     expect(root).to_have_attribute("data-theme", "dark")
     expect(page.get_by_label("Dark")).to_be_checked()
-
-
-END = "document.dispatchEvent(new CustomEvent('obt:ended', {detail: {title: 'Done', toast: {text: 'All ended'}}}))"
-
-
-def test_the_end_of_a_session_is_told_by_the_browser_to_those_who_asked(page: Page) -> None:
-    button = page.locator("[data-notify]")
-    expect(button).to_have_text("Tell me when it ends")
-    page.evaluate(END)
-    assert page.evaluate("window.told") == []
-
-    button.click()
-    expect(button).to_have_text("You will be told")
-    page.evaluate(END)
-    assert page.evaluate("window.told") == [["Done", "All ended"]]
-
-    button.click()
-    page.evaluate(END)
-    assert len(page.evaluate("window.told")) == 1
-
-
-def test_a_browser_that_forbids_notifications_is_said(page: Page) -> None:
-    page.evaluate("Notification.requestPermission = async () => 'denied'")
-    page.locator("[data-notify]").click()
-
-    expect(page.locator(".toast")).to_contain_text("does not allow notifications")
-    expect(page.locator("[data-notify]")).to_have_text("Tell me when it ends")

@@ -24,6 +24,7 @@ PAGES = [
     "/home/live",
     "/events",
     "/events?machine={client}&kind=job_failed&since=24h",
+    "/events/live?after=1",
     "/machines/{client}/live",
     "/machines/{client}/remove",
     "/fleet",

@@ -8,21 +8,16 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from agent.simulator import SimulatedOllama
 from agents.documents import ModelInstallation
-from benchmarks import sessions
+from benchmarks import pausing, sessions
 from benchmarks.documents import Session
 from benchmarks.sessions import Target
 from obt_site.tests.agent import RunningAgent
-from obt_site.tests.people import PASSWORD
 from obt_site.tests.server import RunningServer
+from obt_site.tests.visiting import sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 WITHIN_MS = 120_000
-ACCOUNT = f"""
-from django.contrib.auth import get_user_model
-User = get_user_model()
-User.objects.filter(username="jo").exists() or User.objects.create_superuser("jo", password="{PASSWORD}")
-"""
 
 
 @pytest.fixture
@@ -34,13 +29,7 @@ def agent(server: RunningServer, tmp_path: Path) -> Iterator[RunningAgent]:
 @pytest.fixture
 def visitor(page: Page, server: RunningServer) -> Page:
     """A signed-in administrator."""
-    server.manage("shell", "-c", ACCOUNT)
-    page.goto(f"{server.url}/sign-in")
-    page.get_by_label("Name").fill("jo")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/fleet")
-    return page
+    return sign_in(page, server)
 
 
 def two_jobs(agent: RunningAgent) -> Session:
@@ -82,7 +71,7 @@ def test_a_session_is_paused_resumed_and_its_end_is_told(
 def test_keys_alone_lead_from_anywhere_to_a_session_and_its_cancelling_asks_first(
     visitor: Page, agent: RunningAgent
 ) -> None:
-    session = sessions.pause(two_jobs(agent), "jo")
+    session = pausing.pause(two_jobs(agent), "jo")
     visitor.keyboard.press("g")
     visitor.keyboard.press("s")
     visitor.wait_for_url("**/sessions")

@@ -6,8 +6,15 @@
   "use strict";
   const REFUSED = 422;
 
+  /* Where a dialog's content goes: into its own .body, or into itself. Found once: what was fetched may have a .body too. */
+  const places = new WeakMap();
+  function placeOf(dialog) {
+    if (!places.has(dialog)) places.set(dialog, dialog.querySelector(".body") || dialog);
+    return places.get(dialog);
+  }
+
   async function open(link, dialog) {
-    const body = dialog.querySelector(".body") || dialog;
+    const body = placeOf(dialog);
     const answer = await fetch(link.href, { headers: { Accept: "text/html" }, cache: "no-store" });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const part = page.querySelector(link.dataset.from);

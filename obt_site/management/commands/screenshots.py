@@ -3,12 +3,7 @@
 Needs what tests need (requirements-dev.txt) and Chromium. Nothing of the person's own data is touched.
 """
 
-import contextlib
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -18,10 +13,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from obt_site import embedded, env
+from obt_site import env
+from obt_site.up import apart
 
-NAME, PASSWORD = "jo", "correct horse 9"
-READY = "  Stop "
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
 PATIENCE_MS = 60_000
@@ -62,42 +56,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = [shot for shot in SHOTS if not options["only"] or shot.file in options["only"]]
         options["into"].mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="obt-shots-") as folder, _server(Path(folder), self.stderr.write) as to:
-            address, environment = to
-            _manage(environment, "demo", f"--results={options['results']}")
-            for file in take(address, chosen, options["into"]):
+        with tempfile.TemporaryDirectory(prefix="obt-shots-") as folder:
+            try:
+                self._take(Path(folder), chosen, options)
+            except apart.NotStarted as trouble:
+                raise CommandError(str(trouble)) from None
+
+    def _take(self, folder: Path, chosen: list[Shot], options: dict[str, Any]) -> None:
+        with apart.server(folder) as server:
+            server.manage("demo", f"--results={options['results']}")
+            for file in take(server.address, chosen, options["into"]):
                 self.stdout.write(f"{file} {file.stat().st_size // 1000} kB")
-
-
-@contextlib.contextmanager
-def _server(folder: Path, tell: Any) -> Iterator[tuple[str, dict[str, str]]]:
-    """`up` on this folder; its address and environment."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("OBT_") and name != "DATABASE_URL"}
-    port = str(embedded.free_port())
-    own = {"OBT_DATA_DIR": str(folder), "OBT_PORT": port, "OBT_NO_VENV": "1"}
-    environment = {**kept, **own, "OBT_ADMIN_USERNAME": NAME, "OBT_ADMIN_PASSWORD": PASSWORD}
-    command = [sys.executable, str(env.ROOT / "manage.py"), "up", "--no-agent"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as up:
-        try:
-            said = ""
-            for line in up.stdout or ():
-                said += line
-                if line.startswith(READY):
-                    break
-            else:
-                raise CommandError(f"The server did not start:\n{said}")
-            yield f"http://127.0.0.1:{port}", environment
-        finally:
-            up.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                up.communicate(timeout=30)
-
-
-def _manage(environment: dict[str, str], *arguments: str) -> None:
-    command = [sys.executable, str(env.ROOT / "manage.py"), *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise CommandError(done.stderr.strip() or done.stdout.strip())
 
 
 def take(address: str, shots: list[Shot], into: Path) -> Iterator[Path]:
@@ -135,7 +104,7 @@ def take(address: str, shots: list[Shot], into: Path) -> Iterator[Path]:
 
 def _sign_in(page: Any, address: str) -> None:
     page.goto(f"{address}/sign-in")
-    page.get_by_label("Name").fill(NAME)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Name").fill(apart.NAME)
+    page.get_by_label("Password").fill(apart.PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url("**/fleet")
