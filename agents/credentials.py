@@ -84,12 +84,12 @@ def authenticate(header: str | None, *fields: str) -> Client:
 
     With `fields` only these are read of it, beside those every check needs: a whole client is a large document.
     """
-    identity, secret = _parts(header)
+    identity, secret = read_header(header)
     given = keyed_hash(secret)
     client = _of_credential(identity, fields)
     if client is None and _take_place(identity, given):
         client = _of_credential(identity, fields)
-    return _checked(client, given)
+    return check(client, given)
 
 
 def _of_credential(identity: str, fields: Sequence[str]) -> Client | None:
@@ -99,7 +99,8 @@ def _of_credential(identity: str, fields: Sequence[str]) -> Client | None:
     return Client._from_son(found) if found else None  # type: ignore[no-any-return]
 
 
-def _parts(header: str | None) -> tuple[str, str]:
+def read_header(header: str | None) -> tuple[str, str]:
+    """Id and secret of an `Authorization` header; raises Unauthenticated for one that holds no credential."""
     scheme, _, text = (header or "").partition(" ")
     parts = text.strip().split("_", 2)
     if scheme.lower() != "bearer" or len(parts) != 3 or parts[0] != PREFIX or len(text) > LONGEST:
@@ -107,7 +108,8 @@ def _parts(header: str | None) -> tuple[str, str]:
     return parts[1], parts[2]
 
 
-def _checked(client: Client | None, given: str) -> Client:
+def check(client: Client | None, given: str) -> Client:
+    """The client, if this is the hash of its credential and that was not revoked; raises Unauthenticated."""
     expected = client.credential_hash if client else keyed_hash("")
     if not hmac.compare_digest(expected, given) or client is None:
         raise Unauthenticated("This credential is not known or was replaced. Enrol the machine again with a new token.")
@@ -118,7 +120,7 @@ def _checked(client: Client | None, given: str) -> Client:
 
 def still_good(client: Client, checked: Client) -> None:
     """Raises Unauthenticated when the credential that `checked` came with is no longer the one of `client`."""
-    _checked(client, checked.credential_hash)
+    check(client, checked.credential_hash)
 
 
 # -- renewing --------------------------------------------------------------------------------------------------------

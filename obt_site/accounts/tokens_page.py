@@ -71,7 +71,7 @@ def _page(request: HttpRequest, status: int = 200, **about: Any) -> HttpResponse
         "place": "settings",
         "lines": [line for line in lines if line["state"] is tokens.TokenState.WORKS],
         "over": [line for line in lines if line["state"] is not tokens.TokenState.WORKS],
-        "more": max(0, len(found) - SHOWN),
+        "unshown": max(0, len(found) - SHOWN),
         "everybody": maker.role >= Role.ADMIN,
         "roles": [role.word for role in Role if role <= maker.role],
         "days": DAYS,

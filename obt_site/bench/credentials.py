@@ -13,7 +13,7 @@ MOST_MS = 0.2
 
 
 def rows(settings: Settings) -> Iterable[Row]:
-    """One row: the check against the same read without it, in turns, so that both see the same machine."""
+    """One row: the check beside the read, and the verb with both."""
     with alone.database() as address:
         import django  # noqa: PLC0415  (settings are read when first imported)
 
@@ -26,7 +26,8 @@ def rows(settings: Settings) -> Iterable[Row]:
 
 
 def measure(times: int) -> tuple[float, float]:
-    """Medians in ms: the read alone, and `authenticate`, of a credential among those of many machines."""
+    """Medians in ms, of a credential among those of many machines: the check of a client that was read, and the whole
+    verb with its read."""
     from agents import credentials  # noqa: PLC0415
     from agents.documents import Client  # noqa: PLC0415
     from obt_site.clock import now  # noqa: PLC0415
@@ -34,19 +35,22 @@ def measure(times: int) -> tuple[float, float]:
     issued = [credentials.issue() for _ in range(MACHINES)]
     for number, each in enumerate(issued):
         Client(name=f"bench-{number}", **each.stored(now())).save(force_insert=True)
-    text, identity = f"Bearer {issued[MACHINES // 2].text}", issued[MACHINES // 2].id
+    text = f"Bearer {issued[MACHINES // 2].text}"
 
-    def read() -> None:
-        Client.objects(credential_id=identity).only(*credentials.FIELDS, "ollama").first()
+    client = credentials.authenticate(text, "ollama")
 
     def check() -> None:
+        _, secret = credentials.read_header(text)
+        credentials.check(client, credentials.keyed_hash(secret))
+
+    def whole() -> None:
         credentials.authenticate(text, "ollama")
 
-    reads, checks = [], []
+    checks, wholes = [], []
     for _ in range(times):
-        reads.append(_took_ms(read))
         checks.append(_took_ms(check))
-    return median(reads), median(checks)
+        wholes.append(_took_ms(whole))
+    return median(checks), median(wholes)
 
 
 def _took_ms(act: Callable[[], None]) -> float:
@@ -55,14 +59,13 @@ def _took_ms(act: Callable[[], None]) -> float:
     return (time.perf_counter() - begun) * 1000
 
 
-def compared(read_ms: float, check_ms: float) -> Row:
+def compared(check_ms: float, whole_ms: float) -> Row:
     """The row. The read is told beside it: that is the database's, and what makes revoking act at once."""
-    beside_ms = max(0.0, check_ms - read_ms)
     return Row(
         "checking a credential",
-        f"by its verb, among {MACHINES} machines, against the same read without the check",
+        f"of a client that was read, among {MACHINES}; and the verb with its read",
         f"less than {MOST_MS} ms beside the read",
-        f"{beside_ms:.3f} ms beside a read of {read_ms:.2f} ms",
-        beside_ms < MOST_MS,
-        {"read_ms": read_ms, "check_ms": check_ms},
+        f"{check_ms:.3f} ms; with the read {whole_ms:.2f} ms",
+        check_ms < MOST_MS,
+        {"check_ms": check_ms, "whole_ms": whole_ms},
     )

@@ -13,18 +13,18 @@ def test_it_is_one_of_the_proofs_and_comes_after_the_one_that_needs_people() -> 
     assert names.index("credentials") > names.index("pages")
 
 
-@pytest.mark.parametrize(("read_ms", "check_ms", "met"), [(1.0, 1.05, True), (1.0, 1.3, False), (1.0, 0.9, True)])
-def test_it_is_met_when_the_check_costs_little_beside_the_read(read_ms: float, check_ms: float, met: bool) -> None:
-    row = credentials.compared(read_ms, check_ms)
+@pytest.mark.parametrize(("check_ms", "met"), [(0.02, True), (0.2, False), (1.0, False)])
+def test_it_is_met_when_the_check_costs_little_beside_the_read(check_ms: float, met: bool) -> None:
+    row = credentials.compared(check_ms, 1.25)
 
     assert row.ok is met
-    assert "beside a read of 1.00 ms" in row.measured
+    assert "with the read 1.25 ms" in row.measured
 
 
 def test_it_measures_a_credential_among_many(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credentials, "MACHINES", 5)
 
-    read_ms, check_ms = credentials.measure(times=3)
+    check_ms, whole_ms = credentials.measure(times=3)
 
     assert Client.objects.count() == 5
-    assert min(read_ms, check_ms) > 0
+    assert 0 < check_ms < whole_ms
