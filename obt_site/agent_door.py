@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import DisallowedHost, RequestAborted
 from django.core.handlers.asgi import ASGIHandler
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 
 from obt_site import errors
 from obt_site.middleware import AGENT_PREFIX
@@ -39,8 +39,8 @@ class AgentDoor(ASGIHandler):
             return
         with contextlib.closing(body):
             request, refused = self.create_request(scope, body)
-            if request is None:
-                await self.send_response(refused, send)
+            if request is None or refused is not None:
+                await self.send_response(refused or HttpResponseBadRequest(), send)
                 return
             answering = asyncio.create_task(self._answer(request, send))
             gone = asyncio.create_task(receive())
