@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from bson import ObjectId
@@ -42,7 +43,7 @@ def of_machine(machine: Machine, client: Client, begin: datetime, now: datetime)
         return Told(at, kind, words, client)
 
     yield told(begin, "machine_registered", f"{name} was added by {PEOPLE[0]}")
-    for (before, *_), (after, share, *_) in zip(OLLAMA, OLLAMA[1:], strict=False):
+    for (before, *_), (after, share, *_) in pairwise(OLLAMA):
         at = begin + span * share + timedelta(days=machine.lag_days)
         if at < now and share + machine.lag_days / days <= 1:
             yield told(at, "ollama_version", f"{name}: Ollama {before} → {after}")

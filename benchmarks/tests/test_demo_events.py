@@ -8,6 +8,7 @@ from benchmarks import sweeper
 from benchmarks.demo.add import Asked, add
 from benchmarks.documents import Job, Session
 from benchmarks.presenters import event_log
+from benchmarks.presenters.session import session_view
 from obt_site.clock import now
 from obt_site.tests.people import signed_in, words
 
@@ -43,3 +44,13 @@ def test_what_happened_is_told_in_order_and_marked(database):
     }
     assert all(one.data == {"simulated": True} and one.at < now() for one in told)
     assert page.count("simulated") >= event_log.PAGE
+
+
+def test_the_clock_of_a_session_that_is_held_back_stands(database):
+    add(SMALL)
+    session = Session.objects.get(paused=True)
+
+    view = session_view(session)
+
+    assert view.axis.now_s == session.paused_at.timestamp()
+    assert view.progress.elapsed_s == (session.paused_at - session.started_at).total_seconds()

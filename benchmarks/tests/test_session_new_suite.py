@@ -95,16 +95,17 @@ def test_a_choice_that_is_none_is_said_and_left_out(forge):
 
 
 def test_a_session_of_the_suite_is_run_again_as_one(forge):
-    post(forge, measure="suite")
+    browser = signed_in()
+    post(forge, browser=browser, measure="suite")
 
-    assert chosen(signed_in().get(ADDRESS, {"again": str(Session.objects.get().id)})) == "suite"
+    assert chosen(browser.get(ADDRESS, {"again": str(Session.objects.get().id)})) == "suite"
 
 
 def test_a_result_of_the_suite_leads_to_the_suite_and_another_to_its_cells(forge):
-    post(forge, measure="own", cells=["tg128"])
+    browser = signed_in()
+    post(forge, browser=browser, measure="own", cells=["tg128"])
     (offer,) = world.sync(forge).jobs
     result = world.deliver(forge, offer, world.body(offer))
-    browser = signed_in()
 
     again = next(link for link in links(browser.get(f"/results/{result.id}")) if link.startswith(ADDRESS))
 

@@ -19,7 +19,8 @@ PAGE = """<!doctype html><html data-theme="dark"><head><title>x</title>
 <script src="/static/vendor/uplot.min.js" defer></script><script src="/static/js/telemetry.js" defer></script></head>
 <body><figure><div data-telemetry="/t.json" data-chosen="tg128" data-more="more"><p>the still panels</p></div>
 <button data-chart-as="svg">SVG</button></figure>
-<details><summary>1 more reading</summary><div id="more"><p>the still one in the fold</p></div></details></body></html>"""
+<details><summary>1 more reading</summary><div id="more"><p>the still one in the fold</p></div></details>
+</body></html>"""
 TIMES = [i / 5 for i in range(500)]
 DATA: dict[str, Any] = {
     "length_s": 100.0,
