@@ -215,7 +215,8 @@ def _clock(session: Session, jobs: Sequence[Stored]) -> datetime:
     """Now; where a session is held back and nothing of it runs, the moment at which it came to stand."""
     if session.paused_at is None or any(job["state"] in RUNNING for job in jobs):
         return now()
-    return max([session.paused_at, *(job["finished_at"] for job in jobs if job.get("finished_at"))])
+    moments: list[datetime] = [session.paused_at, *(job["finished_at"] for job in jobs if job.get("finished_at"))]
+    return max(moments)
 
 
 def _with_events(jobs: Sequence[Stored]) -> list[ObjectId]:
