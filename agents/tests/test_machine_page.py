@@ -34,6 +34,7 @@ def test_a_model_leads_to_its_result_or_to_measuring_it(forge):
     page = signed_in().get(address(forge))
 
     assert f"/results/{result.id}" in links(page)
+    assert f"/history?model=llama3.2%3A3b&client={forge.id}" in links(page)
     assert f"/sessions/new?pick={forge.id}%3Aqwen3%3A8b" in links(page)
 
 

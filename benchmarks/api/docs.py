@@ -42,6 +42,11 @@ class Call:
     answer_fields: list[Field]
 
     @property
+    def resource(self) -> str:
+        """What it is about: the first word of its path behind the version."""
+        return self.path.removeprefix(reverse("api:api-root")).partition("/")[0]
+
+    @property
     def takes(self) -> list[Field]:
         """Everything a caller sends."""
         return [*self.parameters, *self.body]

@@ -14,5 +14,6 @@ comparison keys come from the code that makes those of real results.
 | `samples.py` | the samples of one cell |
 | `recording.py` | the telemetry around them |
 | `history.py` | sessions over half a year: who measured what, and how it ended |
+| `events.py` | what happened meanwhile, in sentences |
 | `add.py`, `remove.py` | writing all of it, and taking it away again |
 """

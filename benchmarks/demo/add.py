@@ -11,9 +11,9 @@ from mongoengine import Document
 
 from agent.obt_agent import wire
 from agents import hardware
-from agents.documents import Client, ModelInstallation
+from agents.documents import Client, Event, ModelInstallation
 from benchmarks import live, numbers, results, sessions, suites
-from benchmarks.demo import bodies, clients, history, machines, marks, models
+from benchmarks.demo import bodies, clients, events, history, machines, marks, models
 from benchmarks.demo.history import DAYS, PlannedJob, PlannedSession
 from benchmarks.demo.machines import Machine
 from benchmarks.demo.remove import there
@@ -76,15 +76,19 @@ class _Writer:
         self.clients: dict[str, Client] = {}
         self.free_at = self.begin
         self.done = 0
+        self.told: list[events.Told] = []
 
     def write(self) -> Made:
         self._write_machines()
         wanted = self.asked.results if self.fleet and self.models else 0
-        planned = list(history.sessions(self.fleet, self.has, wanted, self.chance))
+        last = history.paused(self.fleet, self.has, wanted)
+        before = wanted - sum(one.results for one in last)
+        planned = [*history.sessions(self.fleet, self.has, before, self.chance), *last]
         for one in planned:
             self._write_session(one)
             self.tell(self.done, wanted)
         waiting = self._write_waiting()
+        _insert([_plain(each) for each in events.documents(self.told, self.new_id)], Event)
         numbers.renew("results")
         live.fleet_changed()
         return Made(len(self.fleet), len(self.models), len(planned) + waiting, self.done)
@@ -97,6 +101,7 @@ class _Writer:
             having = self.has[machine.name]
             made = clients.client(identity, machine, self.now, DAYS, len(having), self.chance)
             self.clients[machine.name] = made
+            self.told += events.of_machine(machine, made, self.begin, self.now)
             _insert([_plain(made)], Client)
             listed = [clients.installation(self.new_id(self.begin), made, *one, self.now) for one in having]
             _insert([_plain(each) for each in listed], ModelInstallation)
@@ -113,10 +118,15 @@ class _Writer:
         for place, (job, one) in enumerate(zip(planned.jobs, chosen, strict=True)):
             begun = at.get(job.machine.name, session.started_at)
             document, result = self._job(session, plan, planned, job, one, place, begun, bulk)
-            at[job.machine.name] = document.finished_at + BETWEEN_JOBS
+            if document.finished_at is not None:
+                at[job.machine.name] = document.finished_at + BETWEEN_JOBS
             jobs.append(document)
             documents += [] if result is None else [result]
-        session.finished_at = self.free_at = max(job.finished_at for job in jobs)
+        self.free_at = max(job.finished_at for job in jobs if job.finished_at is not None)
+        if planned.paused_by is None:
+            session.finished_at = self.free_at
+        else:
+            session.paused, session.paused_at, session.paused_by = True, self.free_at, planned.paused_by
         session.counts = sessions.tally(jobs)
         session.state = sessions.overall(session.counts)
         self._insert_all(session, jobs, documents, bulk)
@@ -161,6 +171,9 @@ class _Writer:
             position=place,
             created_at=session.created_at,
         )
+        if job.ends == "waits":
+            document.state_since = session.created_at
+            return document, None
         if job.ends == "never":
             document.state, document.state_since, document.finished_at = "cancelled", begun, begun
             return document, None
@@ -189,6 +202,8 @@ class _Writer:
         self, session: Session, jobs: Sequence[Job], documents: list[dict[str, Any]], bulk: Iterable[Document]
     ) -> None:
         """Bulky parts first, as a real delivery does it; numbers in the order the results came in."""
+        owners = {client.id: client for client in self.clients.values()}
+        self.told += events.of_session(session, jobs, documents, owners)
         by_kind: dict[type[Document], list[dict[str, Any]]] = {}
         for each in bulk:
             by_kind.setdefault(type(each), []).append(_plain(each))

@@ -28,12 +28,15 @@ ENDS = (
     ("never", 0.01),
 )  # fmt: skip
 NOTES = (None, None, None, "before the driver update", "after the move to the new switch", "quiet night run")
+WITHOUT_RESULT = ("never", "waits")
+PAUSED_MACHINES, PAUSED_DONE, PAUSED_WAIT = 2, 2, 3  # jobs on each of its machines that ended, and that wait
+LEAST_FOR_PAUSED = 30  # results; a smaller demo has no room for it
 Has = Mapping[str, Sequence[tuple[Model, bool]]]
 
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """`ends`: succeeded, failed, broken, timed_out, cancelled with a result, or never: cancelled before it began."""
+    """`ends`: succeeded, failed, broken, timed_out, cancelled with a result; never: cancelled unbegun; or waits."""
 
     machine: Machine
     model: Model
@@ -43,7 +46,7 @@ class PlannedJob:
 
 @dataclass(frozen=True)
 class PlannedSession:
-    """`share`: when it was asked for, of the demo's time. `cells` None: the whole suite."""
+    """`share`: when it was asked for, of the demo's time. `cells` None: the whole suite. `paused_by`: who paused it."""
 
     share: float
     name: str | None
@@ -53,6 +56,12 @@ class PlannedSession:
     by: str
     jobs: Sequence[PlannedJob]
     watch: bool = False
+    paused_by: str | None = None
+
+    @property
+    def results(self) -> int:
+        """How many results it ends with."""
+        return sum(job.ends not in WITHOUT_RESULT for job in self.jobs)
 
 
 def sessions(fleet: Sequence[Machine], has: Has, wanted: int, chance: random.Random) -> Iterator[PlannedSession]:
@@ -60,17 +69,32 @@ def sessions(fleet: Sequence[Machine], has: Has, wanted: int, chance: random.Ran
     weeks = int(DAYS / WATCHED_EVERY_DAYS)
     watched = [_watch(fleet, has, (week + 0.5) / weeks) for week in range(weeks)]
     watched = [one for one in watched if one.jobs][: max(1, wanted // 100)]
-    left = wanted - sum(len(one.jobs) for one in watched)
+    left = wanted - sum(one.results for one in watched)
     if left < 0:
         watched, left = [], wanted
     others: list[PlannedSession] = []
     while left > 0:
         made = _other(fleet, has, chance, left)
         others.append(made)
-        left -= sum(job.ends != "never" for job in made.jobs)
+        left -= made.results
     shares = sorted(chance.random() ** 0.8 for _ in others)
     placed = [_at(one, share) for one, share in zip(others, shares, strict=True)]
     yield from sorted([*watched, *placed], key=lambda one: one.share)
+
+
+def paused(fleet: Sequence[Machine], has: Has, wanted: int) -> list[PlannedSession]:
+    """One that somebody holds back half way: what runs would need somebody to run it."""
+    jobs_of = PAUSED_DONE + PAUSED_WAIT
+    able = [one for one in fleet if one.state == "online" and not one.paused and len(has.get(one.name, ())) >= jobs_of]
+    if wanted < LEAST_FOR_PAUSED or not able:
+        return []
+    jobs = [
+        PlannedJob(machine, model, newest, "succeeded" if place < PAUSED_DONE else "waits")
+        for machine in able[:PAUSED_MACHINES]
+        for place, (model, newest) in enumerate(has[machine.name][:jobs_of])
+    ]
+    name, note = "Before the driver update", "Goes on after the update"
+    return [PlannedSession(1.0, name, note, "standard", STANDARD_CELLS, PEOPLE[2], jobs, paused_by=PEOPLE[2])]
 
 
 def _at(one: PlannedSession, share: float) -> PlannedSession:

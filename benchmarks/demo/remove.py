@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from agents import hardware
-from agents.documents import Client, HardwareConfig, ModelInstallation
+from agents.documents import Client, Event, HardwareConfig, ModelInstallation
 from benchmarks import live, numbers
 from benchmarks.demo.machines import FLEET, gear_at
 from benchmarks.demo.marks import made_up
@@ -13,7 +13,7 @@ from obt_site import mongo
 
 REMOVED_AT_ONCE = 100
 # Bulky parts first and machines last: after an interruption the rest is still found, and `add` still refuses.
-KINDS = (SampleBlock, TelemetrySeries, JobLive, Result, Job, Session, ModelInstallation, Client)
+KINDS = (SampleBlock, TelemetrySeries, JobLive, Event, Result, Job, Session, ModelInstallation, Client)
 
 
 def there() -> bool:

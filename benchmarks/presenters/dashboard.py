@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from benchmarks import listing
 from benchmarks.documents import Session
-from benchmarks.presenters import leaderboard, session_list
+from benchmarks.presenters import leaderboard, session_list, stored
 from benchmarks.presenters.ground import Ground, LatestResult, ground, latest_of
 from benchmarks.presenters.leaderboard import SIZES, Board
 from benchmarks.presenters.machines import MachineRow, Sentence, plural
@@ -36,10 +36,11 @@ class Running:
 
 @dataclass(frozen=True)
 class BoardRow:
-    """A machine on the board."""
+    """A machine on the board. `series`: its colour, the same on every page."""
 
     place: leaderboard.Place
     hardware: str | None
+    series: int | None
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def home(query: Asked) -> Home:
         if size
         else leaderboard.of_model(found.by_model, model or "", found.names)
     )
-    hardware = {each.id: each.hardware for each in found.rows}
+    hardware, series = {each.id: each.hardware for each in found.rows}, stored.series_of(found.clients)
     ranked = {place.client_id for place in board.places}
     recent = listing.sessions(None, SESSIONS_READ).items
     ended = [session for session in recent if session.finished_at is not None]
@@ -90,7 +91,7 @@ def home(query: Asked) -> Home:
         latest=[latest_of(one) for one in found.results[:RESULTS_SHOWN]],
         needs=[*found.needs, *_failed(ended), *_invalid(found), *_digests(found)],
         board=board,
-        rows=[BoardRow(place, hardware.get(place.client_id)) for place in board.places],
+        rows=[BoardRow(place, hardware.get(place.client_id), series.get(place.client_id)) for place in board.places],
         unmeasured=[each.name for each in found.rows if each.id not in ranked],
         model=model,
         size=size,
@@ -111,8 +112,8 @@ def _choice(query: Asked, found: Ground) -> tuple[str | None, str | None]:
 
 def _running(found: Ground) -> list[Running]:
     """Open sessions, oldest first: the order in which their machines take them."""
-    stored = Session._get_collection().find({"state": {"$in": OPEN}})
-    sessions = sorted((Session._from_son(each) for each in stored), key=lambda session: session.number)
+    open_ones = Session._get_collection().find({"state": {"$in": OPEN}})
+    sessions = sorted((Session._from_son(each) for each in open_ones), key=lambda session: session.number)
     at_work: dict[str, list[MachineRow]] = {}
     for each in found.rows:
         if each.work is not None:

@@ -38,6 +38,7 @@ class EventLine:
     client_name: str | None
     session_id: str | None
     result_id: str | None
+    simulated: bool = False  # of the demo
 
 
 @dataclass(frozen=True)
@@ -151,4 +152,5 @@ def _line(event: Event, names: Mapping[str, str]) -> EventLine:
         client_name=names.get(client or "", event.client_name or ""),
         session_id=str(event.session) if event.session else None,
         result_id=event.result,
+        simulated=bool(event.data.get("simulated")),
     )

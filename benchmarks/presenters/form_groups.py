@@ -31,6 +31,7 @@ class Group:
     error: str = ""
     layout: str = "stack"
     add: int | None = None  # how many prompts there are with one more; None: no more
+    own_only: bool = False  # of no use beside a whole suite
 
 
 def groups(form: Form, errors: Mapping[str, str]) -> list[Group]:
@@ -49,6 +50,7 @@ def groups(form: Form, errors: Mapping[str, str]) -> list[Group]:
             "Cells by name",
             f"Beside those ticked: {suites.NAMES}.",
             [one(session_form.OTHER_CELLS, "Names", "tg64@1024, c16, tg128[num_thread=4]", "line")],
+            own_only=True,
         ),
         grid(
             "Sweep",

@@ -38,6 +38,11 @@ class Row:
     digests: Sequence[Digest]  # where they differ
     cells: Sequence[Cell]
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether any of these machines has a result of it."""
+        return any(cell.result for cell in self.cells)
+
 
 @dataclass(frozen=True)
 class Matrix:
@@ -66,6 +71,11 @@ class Matrix:
     def is_wide(self) -> bool:
         """More columns than a page holds: the matrix then scrolls by itself, its heads in sight."""
         return len(self.columns) > COLUMNS_OF_A_PAGE
+
+    @property
+    def is_narrow(self) -> bool:
+        """One machine: nothing is compared, and the numbers stand beside the names."""
+        return len(self.columns) == 1
 
     @property
     def first(self) -> int:

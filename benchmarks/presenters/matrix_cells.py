@@ -195,7 +195,7 @@ def _about(result: Short, spread: Spread, unit: str) -> str:
 def _flag(result: Short, spread: Spread, model: Stored, where: Column, metric: Metric) -> tuple[str, str]:
     """The one remark a cell has room for, most important first."""
     if result.simulated:
-        return "simulated", "warn"
+        return "simulated", "dim"
     if result.digest and result.digest != model["digest"]:
         return "other digest", "warn"
     if where.has_gpu and result.gpu_share is not None and result.gpu_share < WHOLLY_ON_GPU_PERCENT:

@@ -108,7 +108,7 @@ def plan(form: Form, errors: Sequence[FieldError] = ()) -> Plan:
     by_pick = _errors_by_pick(form, errors)
     rows = plan_machines.machines(form, clients, listed, by_pick, asked)
     known = {choice.pick for machine in rows for choice in machine.choices}
-    ticked = form.cells or (() if form.other_cells or form.has_prompt else suites.SUITES.get(form.suite, ()))
+    ticked = form.cells if form.cells or form.is_own else suites.SUITES.get(form.suite, ())
     return Plan(
         form=form,
         machines=[machine for machine in rows if machine.choices],

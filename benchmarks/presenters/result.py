@@ -13,7 +13,7 @@ from benchmarks import results, shelf
 from benchmarks.documents import Result, TelemetrySeries
 from benchmarks.headline import REFERENCE_CELL, best_cell
 from benchmarks.measures import HIGHER_IS_BETTER
-from benchmarks.presenters import cells, figures, history, samples, stored, telemetry, trust
+from benchmarks.presenters import cells, figures, history, samples, session_form, stored, telemetry, trust
 from benchmarks.presenters import environment as facts
 from benchmarks.presenters.cells import CellView
 from benchmarks.presenters.compare_sides import of_result
@@ -76,7 +76,10 @@ class ResultView:
         """The new-session page with this model on this machine and the same cells."""
         query = QueryDict(mutable=True)
         query["pick"] = f"{self.result.client}:{self.result.model}"
-        query.setlist("cells", [cell["cell"] for cell in self.result.cells])
+        measured = [cell["cell"] for cell in self.result.cells]
+        query.setlist("cells", measured)
+        if session_form.is_whole_suite(measured):
+            query[session_form.MEASURE] = session_form.SUITE
         return f"{reverse('session_new')}?{query.urlencode()}"
 
     @property

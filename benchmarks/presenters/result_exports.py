@@ -111,10 +111,11 @@ def samples_csv(result: Result, judged: Sequence[Judged]) -> str:
 
 
 def panels(view: ResultView) -> dict[str, Any]:
-    """The panels on their clock, and when each request ran: (cell, start, end, kind)."""
+    """The panels on their clock, first what people look at, and when each request ran: (cell, start, end, kind)."""
     return {
         "length_s": view.run_s or 0.0,
         "panels": [_panel(one) for one in view.telemetry.panels],
+        "more": [_panel(one) for one in view.telemetry.more],
         "phases": [[one.label, one.start_s, one.end_s, one.kind] for one in view.phases],
     }
 

@@ -3,10 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bson import ObjectId
-
 from agent.obt_agent import metrics
-from agents.documents import Client
 from benchmarks import explore, shelf
 from benchmarks.explore import Order
 from benchmarks.measures import MEASURES
@@ -104,7 +101,7 @@ def result_list(query: Query) -> ResultList:
     shorts = shelf.results()
     clients = stored.machines()
     machines = {str(client.id): client.name for client in clients}
-    series = {str(client): place for client, place in series_of(clients).items()}
+    series = stored.series_of(clients)
     names = filters.names_of(shorts, machines)
     hides = explore.leaves_simulated_out(shorts, query.filters)
     found = explore.find(shorts, query.filters, hides)
@@ -145,12 +142,6 @@ def result_list(query: Query) -> ResultList:
         simulated_hidden=kept,
         dropped=[] if fitting else filters.what_to_drop(query, found, names),
     )
-
-
-def series_of(clients: Sequence[Client]) -> dict[ObjectId, int]:
-    """Each machine's colour, by when it joined, so that a new machine changes nobody's colour."""
-    joined = sorted(clients, key=lambda client: (client.created_at, str(client.id)))
-    return {client.id: place for place, client in enumerate(joined, start=1)}
 
 
 def fitting_rows(query: Query) -> list[Short]:

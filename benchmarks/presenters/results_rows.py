@@ -115,7 +115,7 @@ def _flags(one: Short, document: Mapping[str, Any], spread: Spread | None) -> li
     if one.outcome != "succeeded":
         flags.append((one.outcome.replace("_", " "), "bad"))
     if one.simulated:
-        flags.append(("simulated", "warn"))
+        flags.append(("simulated", ""))
     if one.gpu_share is not None and 0 < one.gpu_share < WHOLLY_ON_GPU_PERCENT:
         flags.append((f"{one.gpu_share:.0f} % GPU", "warn"))
     left = figures.left_out(each for each in document.get("cells", ()) if spread and each["cell"] == spread.cell)

@@ -176,7 +176,7 @@ def session_view(session: Session) -> SessionView:
     contents = stored.hardware_of(client.hardware_config for client in clients.values())
     tails = stored.tails(_with_events(jobs))
     results = _results(session.id)
-    moment = now()
+    moment = _clock(session, jobs)
     built = lanes.build(session, jobs, clients, contents, tails, moment)
     simulated = any(result.get("simulated") for result in results.values())
     cells = [dict(cell) for cell in session.cells]
@@ -210,6 +210,14 @@ def session_view(session: Session) -> SessionView:
         paused_at=session.paused_at,
         counts=dict(session.counts),
     )
+
+
+def _clock(session: Session, jobs: Sequence[Stored]) -> datetime:
+    """Now; where a session is held back and nothing of it runs, the moment at which it came to stand."""
+    if session.paused_at is None or any(job["state"] in RUNNING for job in jobs):
+        return now()
+    moments: list[datetime] = [session.paused_at, *(job["finished_at"] for job in jobs if job.get("finished_at"))]
+    return max(moments)
 
 
 def _with_events(jobs: Sequence[Stored]) -> list[ObjectId]:

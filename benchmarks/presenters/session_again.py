@@ -15,8 +15,10 @@ from benchmarks.presenters.session_form import (
     PROMPT_FIELDS,
     SLO,
     SLO_FIELDS,
+    SUITE,
     SWEEP,
     Form,
+    is_whole_suite,
 )
 from benchmarks.suites import FixedPrompt
 from obt_site.errors import Invalid
@@ -73,6 +75,7 @@ def _form(session: Session, jobs: Sequence[Job], cells: "Cells") -> Form:
         note=with_origin if len(with_origin) <= sessions.NOTE_LENGTH else note,
         more={name: value for name, value in _more(session, cells).items() if value},
         prompts=max(1, len(cells.prompts)),
+        measure=SUITE if is_whole_suite(cells.names) else "",
     )
 
 

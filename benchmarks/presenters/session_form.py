@@ -16,6 +16,7 @@ SWEEP, SLO, OPTION = "sweep_", "slo_", "option_"
 OTHER_CELLS = "other_cells"
 PROMPTS = "prompts"  # how many prompts there are fields for
 PROMPT_OUTPUT_TOKENS = "128"  # where nothing is typed
+MEASURE, SUITE, OWN = "measure", "suite", "own"  # the whole suite, or cells of one's own
 LONGEST_NUMBER = 12
 
 # input → label and an example; the order is the form's
@@ -66,7 +67,10 @@ NOT_IN_BRACKETS = re.compile(r"[\s,;]+(?![^\[\]]*\])")
 
 @dataclass(frozen=True)
 class Form:
-    """What was typed and ticked, as it came. `cells`: the ticked ones of the suite; `more`: texts by their input."""
+    """What was typed and ticked, as it came. `cells`: the ticked ones of the suite; `more`: texts by their input.
+
+    `measure`: SUITE or OWN as it was chosen; empty where the rest says it.
+    """
 
     picks: tuple[str, ...] = ()
     suite: str = "standard"
@@ -76,6 +80,7 @@ class Form:
     note: str = ""
     more: Mapping[str, str] = field(default_factory=dict)
     prompts: int = 1
+    measure: str = ""
 
     @property
     def targets(self) -> list[Target]:
@@ -91,6 +96,14 @@ class Form:
     def other_cells(self) -> list[str]:
         """The cells written by name, in their order."""
         return [part for part in NOT_IN_BRACKETS.split(self.text(OTHER_CELLS).strip()) if part]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it asks for cells of one's own instead of the whole suite."""
+        if self.measure:
+            return self.measure == OWN
+        some = bool(self.cells) and set(self.cells) != set(suites.SUITES.get(self.suite, ()))
+        return some or bool(self.other_cells) or (self.has_prompt and not self.cells)
 
     @property
     def filled_prompts(self) -> list[PromptFields]:
@@ -123,7 +136,15 @@ def read(sent: QueryDict) -> Form:
         note=sent.get("note") or "",
         more={**more, OTHER_CELLS: " ".join(by_name)} if by_name else more,
         prompts=min(max([1, *(_whole(each) or 1 for each in sent.getlist(PROMPTS))]), suites.MOST_PROMPTS),
+        measure=chosen if (chosen := sent.get(MEASURE)) in (SUITE, OWN) else "",
     )
+
+
+def is_whole_suite(names: Iterable[str]) -> bool:
+    """Whether this is the suite as models of one kind are measured by it: those that embed have cells of their own."""
+    whole = set(suites.SUITES["standard"])
+    of_embedding = {name for name in whole if suites.cell(name).kind == "embed"}
+    return set(names) in (whole, whole - of_embedding, of_embedding)
 
 
 def as_query(form: Form) -> str:
@@ -137,6 +158,8 @@ def as_query(form: Form) -> str:
             query[name] = getattr(form, name)
     if form.prompts > 1:
         query[PROMPTS] = str(form.prompts)
+    if form.measure:
+        query[MEASURE] = form.measure
     return query.urlencode()
 
 
@@ -146,13 +169,12 @@ def as_query(form: Form) -> str:
 def asked(form: Form) -> dict[str, Any]:
     """`cells`, `sweep`, `prompts`, `slo` and `options` as `suites.plan` takes them.
 
-    Nothing ticked or written by name is the whole suite, or the prompt alone. Raises Invalid for what is typed where a
-    number belongs, together with all that `suites.plan` finds wrong with the rest.
+    Where nothing says which, nothing ticked or written by name is the whole suite, or the prompt alone. Raises Invalid
+    for what is typed where a number belongs, together with all that `suites.plan` finds wrong with the rest.
     """
     problems: list[FieldError] = []
-    names = [*form.cells, *form.other_cells]
     found = {
-        "cells": names if names or form.has_prompt else None,
+        "cells": [*form.cells, *form.other_cells] if form.is_own else None,
         "sweep": _values(form, problems),
         "prompts": _prompts(form, problems),
         "slo": _numbers(form, SLO_FIELDS, "slo", SLO, problems),

@@ -34,6 +34,12 @@ def machines() -> list[Client]:
     return sorted(Client.objects, key=lambda client: client.name.casefold())
 
 
+def series_of(clients: Iterable[Client]) -> dict[str, int]:
+    """Each machine's colour by its id: by when it joined, so that a new machine changes nobody's colour."""
+    joined = sorted(clients, key=lambda client: (client.created_at, str(client.id)))
+    return {str(client.id): place for place, client in enumerate(joined, start=1)}
+
+
 def hardware_of(ids: Iterable[str | None]) -> dict[str, dict[str, Any]]:
     """Hardware contents by config id, in one query."""
     wanted = sorted({each for each in ids if each})

@@ -197,3 +197,16 @@ def test_equal_hardware_is_read_once_for_all_machines(database):
 
     assert hardware.HardwareConfig.objects.count() == 1
     assert words(signed_in().get("/models")).count("RTX 4090") == 3
+
+
+def test_a_model_that_was_measured_leads_to_its_history_and_no_other_does(forge):
+    world.result(forge, world.MODELS[0])
+    only = signed_in().get("/models")
+    world.machine("atlas")
+
+    both = signed_in().get("/models")
+
+    assert [link for link in links(only) if link.startswith("/history?")] == [
+        f"/history?model=llama3.2%3A3b&client={forge.id}"
+    ]
+    assert [link for link in links(both) if link.startswith("/history?")] == ["/history?model=llama3.2%3A3b"]

@@ -75,6 +75,7 @@ def _again(asked: Asked) -> Again | None:
 def _ignored(asked: Asked) -> list[str]:
     """What of the address the form has no place for. What it has a place for is said beside it."""
     asked.knows("pick", "match", "cells", "suite", "budget", "name", "note", "do", *session_form.MORE_FIELDS)
+    asked.choice(session_form.MEASURE, {session_form.SUITE: 0, session_form.OWN: 1}, None)
     asked.knows(session_form.PROMPTS)
     return asked.ignored
 

@@ -65,8 +65,8 @@ EMPTY_PATHS = ("/fleet", "/machines/add", "/models", "/sessions", "/sessions/new
 FULL_PATHS = (*EMPTY_PATHS, "/styleguide")
 NAMES = (
     *(f"empty: {path}" for path in EMPTY_PATHS), *FULL_PATHS, "machine", "machine: offline", "machine: no Ollama",
-    "session", "session: waiting", "session: failed", "result", "result: not whole", "results: a wrong query",
-    "error: not found", "error: no such session", "signed out",
+    "session", "session: paused", "session: waiting", "session: failed", "result",
+    "result: not whole", "results: a wrong query", "error: not found", "error: no such session", "signed out",
 )  # fmt: skip
 """Every look there is, by name: known before there is a server, so that each is a test of its own."""
 
@@ -87,6 +87,7 @@ def looks(full: bool) -> list[Look]:
         Look("machine: offline", f"/machines/{machines['lark'].id}"),
         Look("machine: no Ollama", f"/machines/{machines['rack-2'].id}"),
         Look("session", f"/sessions/{done.id}"),
+        Look("session: paused", f"/sessions/{sessions['running'].id}"),
         Look("session: waiting", f"/sessions/{sessions['queued'].id}"),
         Look("session: failed", f"/sessions/{sessions.get('failed', done).id}"),
         Look("result", f"/results/{whole.id}"),

@@ -1,5 +1,7 @@
 """/: what runs, what finished lately, what needs attention, and which machine is how fast."""
 
+import re
+
 import pytest
 
 from agents import removal, verbs
@@ -55,6 +57,17 @@ def test_machines_are_ranked_by_their_rate_with_interval_and_n(forge):
     assert board[:2] == [f"/results/{fast.id}", f"/results/{slow.id}"]
     assert "Higher is better." in words(page)
     assert "100.0–100.5" in words(page)
+
+
+def test_a_machine_has_the_same_colour_as_among_the_results(forge):
+    world.result(forge)
+    world.result(world.machine("atlas"))
+    browser = signed_in()
+    bars = lambda page: re.findall(r'<svg class="ch (c\d)"', page.content.decode())  # noqa: E731
+
+    home, results = bars(browser.get("/")), bars(browser.get("/results"))
+
+    assert set(home) == set(results) == {"c1", "c2"}
 
 
 def test_a_machine_without_a_result_is_named_and_gets_no_zero(forge):

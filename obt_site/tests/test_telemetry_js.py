@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ PAGE = """<!doctype html><html data-theme="dark"><head><title>x</title>
 <link rel="stylesheet" href="/static/css/tokens.css"><link rel="stylesheet" href="/static/css/base.css">
 <link rel="stylesheet" href="/static/vendor/uplot.min.css"><link rel="stylesheet" href="/static/css/telemetry.css">
 <script src="/static/vendor/uplot.min.js" defer></script><script src="/static/js/telemetry.js" defer></script></head>
-<body><figure><div data-telemetry="/t.json" data-chosen="tg128"><p>the still panels</p></div>
-<button data-chart-as="svg">SVG</button></figure></body></html>"""
+<body><figure><div data-telemetry="/t.json" data-chosen="tg128" data-more="more"><p>the still panels</p></div>
+<button data-chart-as="svg">SVG</button></figure>
+<details><summary>1 more reading</summary><div id="more"><p>the still one in the fold</p></div></details>
+</body></html>"""
 TIMES = [i / 5 for i in range(500)]
 DATA: dict[str, Any] = {
     "length_s": 100.0,
@@ -26,6 +29,10 @@ DATA: dict[str, Any] = {
          "values": [None if 40 < t < 50 else t for t in TIMES],
          "floor": 0.0, "ceiling": 100.0, "throttled": [[60.0, 62.0]]},
         {"name": "Clock", "unit": "MHz", "note": "", "t_s": TIMES, "values": [2000.0] * 500,
+         "floor": None, "ceiling": None, "throttled": []},
+    ],
+    "more": [
+        {"name": "Swap", "unit": "GB", "note": "0–1 GB", "t_s": TIMES, "values": [t / 100 for t in TIMES],
          "floor": None, "ceiling": None, "throttled": []},
     ],
     "phases": [["pp512", 2.0, 9.0, "warm_up"], ["pp512", 10.0, 19.0, "counted"], ["tg128", 20.0, 39.0, "counted"]],
@@ -104,6 +111,22 @@ def test_dragging_across_a_panel_zooms_all_and_a_double_click_shows_the_whole(pa
     page.mouse.up()
     expect(page.get_by_role("status")).to_contain_text("Shown: 0:")
     page.locator(".u-over").nth(2).dblclick()
+    expect(page.get_by_role("status")).to_contain_text("Drag across a panel to zoom")
+
+
+def test_more_readings_are_drawn_when_they_are_unfolded_and_zoom_with_the_others(page: Page) -> None:
+    page.goto(SITE)
+    expect(page.locator("canvas")).to_have_count(3)
+    page.get_by_role("button", name="Zoom to the chosen cell").click()
+    page.get_by_text("1 more reading").click()
+    expect(page.get_by_role("img", name="Swap: 0–1 GB")).to_be_visible()
+    expect(page.get_by_text("the still one in the fold")).to_be_hidden()
+    field = page.locator(".u-over").nth(3)
+    box = field.bounding_box()
+    assert box is not None
+    field.hover(position={"x": box["width"] * 0.5, "y": 20})
+    expect(page.get_by_text(re.compile(r"GB at 0:2\d"))).to_be_visible()  # the middle of 0:19 to 0:39
+    field.dblclick()
     expect(page.get_by_role("status")).to_contain_text("Drag across a panel to zoom")
 
 

@@ -40,7 +40,7 @@
     write("[data-count]", jobs ? jobs.toLocaleString("en").replaceAll(",", "\u2009") : "—");
     write("[data-count-unit]", jobs === 1 ? "job" : "jobs");
     write("[data-count-words]", jobs ? what : "Tick models to measure");
-    bar.toggleAttribute("data-empty", !jobs);
+    bar.toggleAttribute("data-filled", jobs > 0);
     bar.querySelectorAll("button").forEach((button) => { button.disabled = !jobs; });
     const shown = boxes();
     for (const box of form.querySelectorAll(GROUPS)) {

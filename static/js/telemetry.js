@@ -36,6 +36,7 @@
     const length = data.length_s || 1;
     const sync = uPlot.sync("telemetry");
     const plots = [];
+    let shown = [0, length];
     let chosen = root.dataset.chosen;
     readColours();
 
@@ -55,6 +56,7 @@
     }
     function tell(plot) {
       const { min, max } = plot.scales.x;
+      shown = [min, max];
       const isWhole = min <= 0 && max >= length;
       said.textContent = isWhole ? HINT : `Shown: ${clock(min)} to ${clock(max)} of ${clock(length)}.`;
     }
@@ -110,11 +112,11 @@
       new ResizeObserver(() => made.setSize({ width: Math.max(place.clientWidth, 120), height })).observe(place);
     }
 
-    function row(names) {
+    function row(names, into) {
       const element = make("div", "tele-r");
       const place = make("div", "tele-c");
       element.append(place, names);
-      box.append(element);
+      into.append(element);
       return place;
     }
 
@@ -132,7 +134,7 @@
         });
         names.append(button);
       });
-      const place = row(names);
+      const place = row(names, box);
       plot(place, cells.length * ORDER_ROW_PX + 4, [null, null], [0, length], {
         scales: { y: { range: [0, 1] } },
         axes: [axis({ show: false }), axis({ size: SCALE_PX, values: () => [], grid: { show: false } })],
@@ -140,11 +142,11 @@
       });
     }
 
-    function panelRow(panel, isLast) {
+    function panelRow(panel, isLast, into) {
       const names = make("div", "tele-n");
       const value = make("span", "lbl", panel.note);
       names.append(make("span", "strong", panel.name), value);
-      const place = row(names);
+      const place = row(names, into);
       place.setAttribute("role", "img");
       place.setAttribute("aria-label", `${panel.name}: ${panel.note}`);
       plot(place, PANEL_PX + (isLast ? AXIS_PX : 0), panel.values, panel.t_s, {
@@ -166,10 +168,26 @@
       });
     }
 
+    /* The readings in the fold: drawn when it is opened, for a panel that is not seen has no width; on the same clock. */
+    function moreOf(still, panels) {
+      const fold = still?.closest("details");
+      if (!fold || !panels.length) return;
+      function build() {
+        const others = make("div", "tele-u"), now = shown;
+        still.after(others);
+        still.hidden = true;
+        panels.forEach((panel, place) => panelRow(panel, place === panels.length - 1, others));
+        zoom(...now);
+      }
+      if (fold.open) build();
+      else fold.addEventListener("toggle", build, { once: true });
+    }
+
     root.after(box);
     root.hidden = true;
     if (cells.length) orderRow();
-    data.panels.forEach((panel, place) => panelRow(panel, place === data.panels.length - 1));
+    data.panels.forEach((panel, place) => panelRow(panel, place === data.panels.length - 1, box));
+    moreOf(document.getElementById(root.dataset.more ?? ""), data.more ?? []);
     new MutationObserver(() => {
       readColours();
       plots.forEach((one) => one.redraw(false));
