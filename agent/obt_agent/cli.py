@@ -54,18 +54,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state-dir", type=Path, default=platform_state_dir(), help="default: %(default)s")
     parser.add_argument("--ollama-url", help="where Ollama is (default: found by OBT_OLLAMA_URL, OLLAMA_HOST, habit)")
     parser.add_argument("--name", help="the machine's name on the server (default: its host name)")
-    parser.add_argument("--ca-file", type=Path, default=_path(environ, "OBT_CA_FILE"), help="certificate authority, PEM")
-    parser.add_argument("--cert-sha256", type=str, help="trust the certificate with this fingerprint, and no other")
+    ca_help = "certificate authority of the server, PEM"
+    parser.add_argument("--ca-file", type=_file, default=environ.get("OBT_CA_FILE") or None, help=ca_help)
+    parser.add_argument("--cert-sha256", help="trust the certificate with this fingerprint, and no other")
     policy_help = "what this machine's owner allows (default: policy.ini in the state folder)"
-    parser.add_argument("--policy", type=Path, default=_path(environ, "OBT_POLICY"), help=policy_help)
+    parser.add_argument("--policy", type=_file, default=environ.get("OBT_POLICY") or None, help=policy_help)
     parser.add_argument("--record", type=Path, metavar="FILE", help="doctor: write what the probes read here to a file")
     parser.add_argument("--log-level", choices=logs.LEVELS, default=_log_level(environ))
     parser.add_argument("--version", action="version", version=f"obt_agent {__version__}")
     return parser
 
 
-def _path(environ: Mapping[str, str], name: str) -> Optional[Path]:
-    return Path(environ[name]) if environ.get(name) else None
+def _file(text: str) -> Path:
+    return Path(text).expanduser().absolute()
 
 
 def _log_level(environ: Mapping[str, str]) -> str:
