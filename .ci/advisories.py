@@ -1,8 +1,8 @@
 """Known holes in the pinned dependencies, by pip-audit. `make lint` runs it.
 
-Exit code 0 with "clean" only when every pinned package was looked up; 1 with what was found. Where the source of advisories
-cannot be reached it says NOT CHECKED with the refusal, word for word, and ends with 0, so that a machine without a network
-can still check the rest; OBT_ADVISORIES=required makes that a failure as well.
+Exit code 0 with "clean" only when every pinned package was looked up; 1 with what was found. Where the source of
+advisories cannot be reached it says NOT CHECKED with the refusal, word for word, and ends with 0, so that a machine
+without a network can still check the rest; OBT_ADVISORIES=required makes that a failure as well.
 """
 
 import json
@@ -26,7 +26,15 @@ def main() -> int:
 
 def look_up(name: str) -> int:
     """One file of requirements."""
-    command = [sys.executable, "-m", "pip_audit", "--requirement", str(ROOT / name), "--disable-pip", "--require-hashes"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip_audit",
+        "--requirement",
+        str(ROOT / name),
+        "--disable-pip",
+        "--require-hashes",
+    ]
     command += ["--format", "json", "--progress-spinner", "off", "--vulnerability-service", "pypi"]
     command += [word for identity in ACCEPTED for word in ("--ignore-vuln", identity)]
     try:

@@ -3,7 +3,8 @@
 Twisted writes a whole request body to memory or a temporary file before it calls the application. `cap_bodies` makes
 daphne's requests stop at the cap of their path instead: by the declared length at once, and by what has arrived
 otherwise. The rest of a refused body is read and thrown away for a while, so that the sender gets to see the 413.
-`same_origin` closes WebSockets to pages of any other origin: another port of this machine, and http beside https, are one.
+`same_origin` closes WebSockets to pages of any other origin; another port of this machine is one, and so is http beside
+https.
 """
 
 import json

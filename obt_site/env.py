@@ -64,7 +64,10 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("OBT_TLS_CERT", "file", "", "Certificate for https, PEM, with its chain; empty for http."),
     Variable("OBT_TLS_KEY", "file", "", "Private key of OBT_TLS_CERT, PEM, readable by this user only."),
     Variable(
-        "OBT_CORS_ORIGINS", "list", "", "Origins whose pages may call the API with a token, with commas; empty for none."
+        "OBT_CORS_ORIGINS",
+        "list",
+        "",
+        "Origins whose pages may call the API with a token, with commas; empty for none.",
     ),
     Variable("OBT_ADMIN_USERNAME", "text", "", "Name of the first administrator, for installs without a person."),
     Variable("OBT_ADMIN_PASSWORD", "text", "", "Password of the first administrator."),

@@ -54,7 +54,7 @@ def hosts(name: str, value: str) -> tuple[str, ...]:
     for host in given:
         if host == "*":
             raise BadEnvironment(
-                f"{name} is *, which lets any page on the web talk to this server under a name of its own; name the hosts."
+                f"{name} is *, which lets any page on the web talk to this server under its own name; name the hosts."
             )
         if not _is_host(host):
             raise BadEnvironment(

@@ -6,9 +6,10 @@ from django.views.debug import SafeExceptionReporterFilter
 
 
 class HidesSecrets(SafeExceptionReporterFilter):
-    """Django's names, and those of addresses that carry a user and a password."""
+    """Django's names, our cookies', and those of addresses that carry a user and a password."""
 
     hidden_settings = re.compile(
-        SafeExceptionReporterFilter.hidden_settings.pattern + "|MONGODB|REDIS|DATABASE|CHANNEL_LAYERS|ENVIRONMENT",
+        SafeExceptionReporterFilter.hidden_settings.pattern
+        + "|MONGODB|REDIS|DATABASE|CHANNEL_LAYERS|ENVIRONMENT|OBT_SESSION|OBT_CSRF",
         flags=re.IGNORECASE,
     )

@@ -116,7 +116,9 @@ CSRF_FAILURE_VIEW = "obt_site.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.tls_cert is not None  # a proxy's https is known per request only
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = (
+    ENVIRONMENT.tls_cert is not None
+)  # a proxy's https is known per request only
 SECURE_HSTS_SECONDS = 365 * 24 * 3600  # sent with what came by https
 CORS_ORIGINS = ENVIRONMENT.cors_origins
 DEFAULT_EXCEPTION_REPORTER_FILTER = "obt_site.error_reports.HidesSecrets"

@@ -44,8 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="obt_agent",
         description="Measures this machine's Ollama and reports to an OBT server.",
-        epilog="Environment: OBT_SERVER, OBT_ENROL_TOKEN or OBT_ENROL_TOKEN_FILE, OBT_CA_FILE, OBT_POLICY, OBT_OLLAMA_URL, "
-        "OLLAMA_HOST, OBT_LOG_LEVEL, OBT_LOG_FORMAT.",
+        epilog="Environment: OBT_SERVER, OBT_ENROL_TOKEN or OBT_ENROL_TOKEN_FILE, OBT_CA_FILE, OBT_POLICY, "
+        "OBT_OLLAMA_URL, OLLAMA_HOST, OBT_LOG_LEVEL, OBT_LOG_FORMAT.",
     )
     environ = os.environ
     parser.add_argument("command", nargs="?", choices=("run", "doctor"), default="run")
@@ -78,9 +78,7 @@ def _doctor(options: argparse.Namespace) -> int:
     if options.record is not None:
         return report(record_to(options.record, options.state_dir), lambda line: print(line, flush=True))
     server = server_url(options.server) if options.server else None
-    findings = examine(
-        server, options.state_dir, options.ollama_url, options.ca_file, _pinned(options), options.policy
-    )
+    findings = examine(server, options.state_dir, options.ollama_url, options.ca_file, _pinned(options), options.policy)
     return report(findings, lambda line: print(line, flush=True))
 
 

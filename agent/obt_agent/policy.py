@@ -39,7 +39,7 @@ class PolicyError(AgentError):
 
 
 class Hours(NamedTuple):
-    """A stretch of the day in minutes since midnight, local time; it goes over midnight when it ends before it begins."""
+    """A stretch of the day in minutes since midnight, local time; over midnight when it ends before it begins."""
 
     begin: int
     end: int
@@ -105,7 +105,8 @@ class Policy:
             yield f"The agent's own files take at most {size(self.most_disk)}."
         if self.nice is not None:
             yield f"The agent runs with the nice level {self.nice}."
-        yield f"Models may {'' if self.may_pull else 'not '}be pulled and may {'' if self.may_delete else 'not '}be deleted."
+        pull, delete = ("" if may else "not " for may in (self.may_pull, self.may_delete))
+        yield f"Models may {pull}be pulled and may {delete}be deleted."
 
 
 def matches(pattern: str, model: str) -> bool:

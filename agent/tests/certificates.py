@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Authority:
     def pair(
         self, name: str, *names: str, begins: timedelta = -DAY, ends: timedelta = DAY, chain: bool = False
     ) -> Pair:
-        """A server's certificate for these names and addresses; times from now. `chain`: with the authority behind it."""
+        """A server's certificate for these names and addresses; times from now. `chain`: the authority behind it."""
         key = ec.generate_private_key(ec.SECP256R1())
         built = _builder(_named(name), self._name, key.public_key(), begins, ends)
         built = built.add_extension(_alternatives(name, *names), critical=False)
@@ -69,7 +69,7 @@ def self_signed(folder: Path, name: str, *names: str) -> Pair:
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: Any, begins: timedelta, ends: timedelta) -> Any:
-    moment = datetime.now(timezone.utc)
+    moment = datetime.now(UTC)
     built = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
     built = built.serial_number(x509.random_serial_number())
     return built.not_valid_before(moment + begins).not_valid_after(moment + ends)

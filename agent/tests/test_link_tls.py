@@ -94,7 +94,7 @@ def test_a_pinned_certificate_is_trusted_whatever_its_name_and_no_other_is(autho
 def test_a_plain_http_port_gets_no_word_of_the_agent(authority: Authority) -> None:
     fake = FakeServer().start()
     try:
-        with pytest.raises(Unreachable, match="does not speak https.*never goes on without encryption"):
+        with pytest.raises(Unreachable, match=r"does not speak https.*never goes on without encryption"):
             Link(fake.url.replace("http:", "https:"), CREDENTIAL, ca_file=authority.cert).sync(SYNC)
         assert fake.syncs == []
     finally:
@@ -127,7 +127,9 @@ def test_a_ca_file_that_is_none_is_refused_before_anything_is_sent(
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_text(content)
-    code = main(["--server", "https://127.0.0.1:9", "--state-dir", str(tmp_path), "--token", "t", "--ca-file", str(file)])
+    code = main(
+        ["--server", "https://127.0.0.1:9", "--state-dir", str(tmp_path), "--token", "t", "--ca-file", str(file)]
+    )
     assert code == 1
     assert hint in capsys.readouterr().err
 
@@ -141,9 +143,7 @@ def test_the_ca_file_can_come_from_the_environment(
 
 
 @pytest.mark.parametrize("text", ["ab", "z" * 64, "a" * 63])
-def test_a_fingerprint_that_is_none_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
-) -> None:
+def test_a_fingerprint_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
     arguments = ["--server", "https://127.0.0.1:9", "--state-dir", str(tmp_path), "--token", "t", "--cert-sha256"]
     assert main([*arguments, text]) == 1
     assert "64 hexadecimal digits" in capsys.readouterr().err

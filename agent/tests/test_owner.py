@@ -78,7 +78,8 @@ def test_a_model_is_as_large_as_ollama_says_now_and_one_it_does_not_have_is_too_
     small, large = models[0], models[-1]
     limit = f"largest_model = {small.size_bytes} B"
     with running_agent(server, state(tmp_path, limit), ScriptedEngine(), ollama):
-        asked = [server.offer(offer(name, model=name)) for name in (small.name, large.name, "unheard:of")]
+        names = (small.name, large.name, "unheard:of")
+        asked = [server.offer(offer(f"job-{i}", model=name)) for i, name in enumerate(names)]
         results = [server.wait_for(lambda one=one: server.result(one)) for one in asked]
 
     assert [result.outcome for result in results] == ["succeeded", "failed", "failed"]
@@ -104,8 +105,8 @@ def test_an_offer_that_comes_after_the_hours_goes_back_to_the_queue_and_does_not
     clock[0] = 23 * 60
     engine = ScriptedEngine()
     with running_agent(server, state(tmp_path, "hours = 22:00-06:00"), engine, ollama):
-        server.wait_for(lambda: server.syncs and server.syncs[-1].slots == 1)
-        clock[0] = 7 * 60
+        server.wait_for(lambda: any(sync.models for sync in server.syncs) and server.syncs[-1].slots == 1)
+        clock[0] = 7 * 60  # while the server still holds that report
         late = server.offer(offer())
         server.wait_for(lambda: any(event.kind == "released" for _, event in server.events))
         server.wait_for(lambda: server.syncs[-1].holding == [])
@@ -129,7 +130,7 @@ def test_a_job_that_runs_when_the_hours_end_finishes_its_sample_and_goes_back(
         engine.go.set()
         server.wait_for(lambda: any(event.kind == "released" for _, event in server.events))
         server.wait_for(lambda: server.syncs[-1].holding == [])
-        assert agent.worker.is_idle()
+        server.wait_for(agent.worker.is_idle)
     assert engine.measured == [0]
     assert server.result(running) is None
 

@@ -9,9 +9,7 @@ import pytest
 from obt_site import env
 
 CLEAN = '{"dependencies": [{"name": "a", "version": "1", "vulns": []}]}'
-HOLE = (
-    '{"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "PYSEC-1", "fix_versions": ["2"], "aliases": []}]}]}'
-)
+HOLE = '{"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "PYSEC-1", "fix_versions": ["2"]}]}]}'
 SKIPPED = '{"dependencies": [{"name": "a", "skip_reason": "not found on PyPI"}]}'
 
 

@@ -53,7 +53,8 @@ def test_every_answer_of_the_api_varies_by_origin_so_that_no_cache_mixes_them(op
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "http://dash.example", "https://dash.example:444", "null", "https://dash.example.evil"]
+    "origin",
+    ["https://evil.example", "http://dash.example", "https://dash.example:444", "null", "https://dash.example.evil"],
 )
 def test_an_origin_that_is_not_listed_gets_nothing(open_to_dash, origin):
     headers = {**PREFLIGHT, "Origin": origin}
@@ -72,7 +73,9 @@ def test_a_cookie_from_a_listed_page_does_not_count_and_is_never_asked_for(open_
     assert "Access-Control-Allow-Credentials" not in by_page.headers
 
 
-@pytest.mark.parametrize("path", ["/api/v1/agent/sync", "/sign-in", "/fleet", "/health/live", "/results.csv", "/static/x"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/agent/sync", "/sign-in", "/fleet", "/health/live", "/results.csv", "/static/x"]
+)
 def test_agents_pages_and_everything_else_stay_closed(open_to_dash, path):
     assert allowed(Client().options(path, headers=PREFLIGHT)) == {}
     assert allowed(Client().get(path, headers={"Origin": DASH})) == {}
@@ -81,4 +84,6 @@ def test_agents_pages_and_everything_else_stay_closed(open_to_dash, path):
 def test_our_own_pages_go_on_by_cookie_even_when_someone_listed_them(open_to_dash, settings):
     settings.CORS_ORIGINS = ("http://testserver",)
 
-    assert signed_in(Role.VIEWER).get(CALL, headers={"Origin": "http://testserver"}).status_code == 200
+    own = {"Origin": "http://testserver", "Host": "testserver"}
+
+    assert signed_in(Role.VIEWER).get(CALL, headers=own).status_code == 200

@@ -75,7 +75,15 @@ def handshake(server, path: str, origin: str) -> bytes:
         return line.recv(65536)
 
 
-FOREIGN = ["http://evil.example", "http://127.0.0.1:9", "https://127.0.0.1:{port}", "ws://127.0.0.1:{port}", "http://[", "null", ""]
+FOREIGN = [
+    "http://evil.example",
+    "http://127.0.0.1:9",
+    "https://127.0.0.1:{port}",
+    "ws://127.0.0.1:{port}",
+    "http://[",
+    "null",
+    "",
+]
 
 
 @pytest.mark.parametrize("origin", FOREIGN)

@@ -150,7 +150,7 @@ def test_a_relative_data_folder_starts_at_the_project_root_wherever_one_is(tmp_p
     assert read(tmp_path, OBT_DATA_DIR="data").data_dir == tmp_path / "data"
 
 
-@pytestdef test_host_names_addresses_and_whole_domains_are_taken(tmp_path):
+def test_host_names_addresses_and_whole_domains_are_taken(tmp_path):
     given = "bench.example,.lab.example,10.0.0.5,[::1],localhost,XN--BCHER-KVA.example"
     assert ",".join(read(tmp_path, OBT_ALLOWED_HOSTS=given).allowed_hosts) == given
 
@@ -159,7 +159,7 @@ def test_a_server_with_a_certificate_is_reached_by_https(tmp_path):
     assert read(tmp_path, OBT_TLS_CERT="c", OBT_TLS_KEY="k").local_url == "https://127.0.0.1:8881"
 
 
-.mark.parametrize(
+@pytest.mark.parametrize(
     ("host", "is_loopback", "url"),
     [
         ("127.0.0.1", True, "http://127.0.0.1:8881"),

@@ -9,7 +9,7 @@ SECRET = "hunter2"
 def test_no_setting_that_carries_a_password_is_shown(settings):
     settings.MONGODB_URI = f"mongodb://ada:{SECRET}@db.example/obt"
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "x", "CONFIG": {"hosts": [f"redis://:{SECRET}@cache"]}}}
-    settings.DATABASES = {**settings.DATABASES, "other": {"NAME": f"postgres://ada:{SECRET}@sql/obt"}}
+    settings.DATABASE_URL = f"postgres://ada:{SECRET}@sql/obt"
     settings.SECRET_KEY = SECRET
 
     shown = get_default_exception_reporter_filter().get_safe_settings()
@@ -18,8 +18,11 @@ def test_no_setting_that_carries_a_password_is_shown(settings):
     assert shown["SESSION_COOKIE_NAME"] == settings.SESSION_COOKIE_NAME
 
 
-def test_a_request_s_credentials_are_not_in_the_page_of_its_error():
-    headers = {"Authorization": f"Bearer obtu_{SECRET}", "Cookie": f"obt_session={SECRET}"}
+def test_a_request_s_credentials_are_not_in_the_page_of_its_error(settings):
+    headers = {
+        "Authorization": f"Bearer obtu_{SECRET}",
+        "Cookie": f"{settings.SESSION_COOKIE_NAME}={SECRET}; {settings.CSRF_COOKIE_NAME}={SECRET}",
+    }
     request = RequestFactory().get("/", headers=headers)
 
     html = ExceptionReporter(request, ValueError, ValueError("broken"), None).get_traceback_html()

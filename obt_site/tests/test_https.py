@@ -1,4 +1,4 @@
-"""https by OBT_TLS_CERT and OBT_TLS_KEY, as `up` starts it: versions, cookies, headers, sockets, and the local agent."""
+"""https by OBT_TLS_CERT and OBT_TLS_KEY, as `up` starts it: versions, cookies, headers, sockets, the local agent."""
 
 import re
 import socket
@@ -22,7 +22,11 @@ def authority(tmp_path_factory):
 def running(authority, tmp_path_factory):
     """One `up` with a certificate that does not name 127.0.0.1, by which its own agent comes."""
     pair = authority.pair("localhost", "bench.example", chain=True)
-    given = {"OBT_TLS_CERT": str(pair.cert), "OBT_TLS_KEY": str(pair.key), "OBT_ALLOWED_HOSTS": "bench.example,localhost"}
+    given = {
+        "OBT_TLS_CERT": str(pair.cert),
+        "OBT_TLS_KEY": str(pair.key),
+        "OBT_ALLOWED_HOSTS": "bench.example,localhost",
+    }
     with starting(tmp_path_factory.mktemp("https") / "da:ta") as start:
         yield start(**given, **ADMIN).ready()
 
@@ -57,7 +61,7 @@ def test_versions_before_1_2_are_refused_by_the_server(running, version):
 
     with (
         socket.create_connection(("127.0.0.1", running.port), timeout=30) as line,
-        pytest.raises(ssl.SSLError, match="(?i)alert protocol version"),
+        pytest.raises(ssl.SSLError, match=r"(?i)alert protocol version"),
     ):
         context.wrap_socket(line)
 
@@ -75,7 +79,7 @@ def test_versions_from_1_2_on_are_spoken(running, authority, version):
 
 def test_every_cookie_is_for_https_only(running, authority):
     with requests.Session() as browser:
-        browser.verify = str(authority.cert)
+        browser.verify, browser.trust_env = str(authority.cert), False
         url = f"https://localhost:{running.port}"
         page = browser.get(f"{url}/sign-in", timeout=30)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)[1]
@@ -85,7 +89,10 @@ def test_every_cookie_is_for_https_only(running, authority):
         )
 
         assert answer.status_code == 302
-        assert {cookie.name for cookie in browser.cookies} >= {f"obt_csrf_{running.port}", f"obt_session_{running.port}"}
+        assert {cookie.name for cookie in browser.cookies} >= {
+            f"obt_csrf_{running.port}",
+            f"obt_session_{running.port}",
+        }
         assert [cookie.name for cookie in browser.cookies if not cookie.secure] == []
 
 

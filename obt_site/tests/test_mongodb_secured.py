@@ -1,4 +1,4 @@
-"""MongoDB with user, password and TLS in the URI, against the embedded database started with `--auth` and a certificate.
+"""MongoDB with user, password and TLS in the URI, against the embedded database with `--auth` and a certificate.
 
 The right user works, `up`, pages and a sync; a wrong password and a way without TLS are refused at the start in a
 sentence, and no password is printed anywhere.
@@ -25,6 +25,8 @@ from agent.tests.certificates import Authority
 from benchmarks.tests import world
 from obt_site import embedded, env, mongo
 from obt_site.tests.up_process import sentence, starting
+from obt_site.up import given_mongodb
+from obt_site.up.errors import CannotStart
 
 USER, PASSWORD = "obt-user", "p:ss/w@rd-that-nobody-may-see"
 START_S = 30.0
@@ -48,7 +50,16 @@ def database(folder: Path, *options: str) -> Iterator[int]:
     """secantusd on a free port with these options; its port."""
     port, log = embedded.free_port(), folder / "log"
     program = embedded._which("secantusd-py")
-    command = [program, "--host", "127.0.0.1", "--port", str(port), "--storage-path", str(folder / "db"), "--standalone"]
+    command = [
+        program,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--storage-path",
+        str(folder / "db"),
+        "--standalone",
+    ]
     (folder / "none.toml").touch()
     with log.open("ab") as out:
         process = subprocess.Popen([*command, "--config", str(folder / "none.toml"), *options], stdout=out, stderr=out)
@@ -67,7 +78,7 @@ def database(folder: Path, *options: str) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory) -> Iterator[Secured]:
     folder = tmp_path_factory.mktemp("secured")
-    with database(folder) as port, pymongo.MongoClient(f"mongodb://127.0.0.1:{port}/?journal=true") as client:
+    with database(folder, "--sync-on-commit") as port, pymongo.MongoClient(f"mongodb://127.0.0.1:{port}/") as client:
         client.admin.command("createUser", USER, pwd=PASSWORD, roles=[{"role": "readWrite", "db": "obt"}])
     authority = Authority(folder)
     pair = authority.pair("localhost")
@@ -87,7 +98,10 @@ def test_the_database_of_these_tests_really_asks_for_both(secured):
         assert client.obt.meta.find_one({"_id": "nothing"}) is None
     with pytest.raises(OperationFailure), pymongo.MongoClient(secured.uri(user=None)) as client:
         client.obt.meta.find_one({})
-    with pytest.raises(PyMongoError), pymongo.MongoClient(secured.uri(tls=False), serverSelectionTimeoutMS=1000) as client:
+    with (
+        pytest.raises(PyMongoError),
+        pymongo.MongoClient(secured.uri(tls=False), serverSelectionTimeoutMS=1000) as client,
+    ):
         client.obt.meta.find_one({})
 
 
@@ -116,9 +130,19 @@ def test_with_the_right_user_everything_starts_and_a_sync_is_stored(secured, up)
 
 
 def _manage(running, uri: str, *words: str) -> str:
-    given = {"OBT_MONGODB_URI": uri, "OBT_DATA_DIR": str(running.data_dir), "OBT_PORT": running.port, "OBT_NO_VENV": "1"}
+    given = {
+        "OBT_MONGODB_URI": uri,
+        "OBT_DATA_DIR": str(running.data_dir),
+        "OBT_PORT": running.port,
+        "OBT_NO_VENV": "1",
+    }
     done = subprocess.run(
-        [sys.executable, "manage.py", *words], cwd=env.ROOT, env={**os.environ, **given}, capture_output=True, text=True, check=False
+        [sys.executable, "manage.py", *words],
+        cwd=env.ROOT,
+        env={**os.environ, **given},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -134,28 +158,40 @@ def _manage(running, uri: str, *words: str) -> str:
         ({"ca": False}, "name its authority's file in the URI with tlsCAFile"),
     ],
 )
-def test_what_is_wrong_is_said_at_the_start_and_no_password(secured, up, wrong, hint):
-    refused = up("--no-agent", OBT_MONGODB_URI=secured.uri(**wrong))
+def test_what_is_wrong_is_said_in_a_sentence_and_no_password(secured, wrong, hint):
+    with pytest.raises(CannotStart) as caught:
+        given_mongodb.check(secured.uri(**wrong))
 
-    assert refused.ends() == 1
-    said = sentence(refused.output)
+    said = str(caught.value)
     assert f"MongoDB at localhost:{secured.port}" in said
     assert hint in said
-    assert not any(secret in refused.output for secret in (PASSWORD, "wrong-and-secret", USER, "somebody"))
+    assert not any(secret in said for secret in (PASSWORD, "wrong-and-secret", USER, "somebody"))
 
 
-def test_a_database_without_tls_is_not_spoken_to_by_a_uri_that_wants_it(tmp_path, up):
-    with database(tmp_path) as port:
-        refused = up("--no-agent", OBT_MONGODB_URI=f"mongodb://ada:hunter2@localhost:{port}/obt?tls=true")
-        assert refused.ends() == 1
-    assert "MongoDB at localhost:" in sentence(refused.output)
-    assert "hunter2" not in refused.output
+def test_up_with_a_wrong_password_does_not_start_and_prints_nothing_of_it(secured, up):
+    refused = up("--no-agent", OBT_MONGODB_URI=secured.uri(password="wrong-and-secret"))
+
+    assert refused.ends() == 1
+    assert "refused the user or password" in sentence(refused.output)
+    assert not any(secret in refused.output for secret in (PASSWORD, "wrong-and-secret", USER))
+    assert not (refused.data_dir / "logs" / "server.log").exists()
+
+
+def test_a_database_without_tls_is_not_spoken_to_by_a_uri_that_wants_it(tmp_path):
+    with database(tmp_path) as port, pytest.raises(CannotStart, match="does not speak TLS") as caught:
+        given_mongodb.check(f"mongodb://ada:hunter2@localhost:{port}/obt?tls=true")
+
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("wrong", "answer"),
-    [({"password": "wrong"}, "refuses this server"), ({"user": None}, "refuses this server"), ({"tls": False}, "does not answer")],
+    [
+        ({"password": "wrong"}, "refuses this server"),
+        ({"user": None}, "refuses this server"),
+        ({"tls": False}, "does not answer"),
+    ],
 )
 def test_health_says_that_it_cannot_work_and_no_more(secured, caplog, wrong, answer):
     mongo.connect(secured.uri(**wrong))

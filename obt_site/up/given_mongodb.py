@@ -5,6 +5,8 @@ No sentence repeats the URI, which can hold a password; only its hosts are named
 
 from __future__ import annotations
 
+import re
+
 from obt_site.embedded import DATABASE
 from obt_site.up.errors import CannotStart
 
@@ -56,6 +58,6 @@ def _silence(text: str, *, wants_tls: bool) -> str:
         return "shows a certificate that is not trusted: name its authority's file in the URI with tlsCAFile"
     if "SSL handshake failed" in text and wants_tls:
         return "does not speak TLS, or not as the URI wants it"
-    if "connection closed" in text and not wants_tls:
+    if re.search("connection closed|reset by peer|forcibly closed", text) and not wants_tls:
         return "ends each connection without a word, as one that wants TLS does: add tls=true to the URI"
     return f"did not answer within {PROBE_MS // 1000} s"

@@ -97,7 +97,8 @@ def _check_permissions(path: Path) -> None:
         raise CannotStart(f"OBT_TLS_KEY names {path}, which cannot be read ({error.strerror}).") from None
     if os.name != "nt" and mode & NOT_FOR_OTHERS:
         raise CannotStart(
-            f"The private key {path} of OBT_TLS_KEY can be read or changed by other users of this machine: chmod 600 {path}"
+            f"The private key {path} of OBT_TLS_KEY can be read or changed by other users of this machine: "
+            f"chmod 600 {path}"
         )
 
 
@@ -118,7 +119,9 @@ def _key(path: Path) -> PrivateKeyTypes:
     try:
         return load_pem_private_key(path.read_bytes(), None)
     except TypeError:
-        raise CannotStart(f"The key {path} of OBT_TLS_KEY is locked by a password, which nobody is there to type.") from None
+        raise CannotStart(
+            f"The key {path} of OBT_TLS_KEY is locked by a password, which nobody is there to type."
+        ) from None
     except OSError as error:
         raise CannotStart(f"OBT_TLS_KEY names {path}, which cannot be read ({error.strerror}).") from None
     except Exception:  # one of several of the library's own
