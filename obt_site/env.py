@@ -114,7 +114,7 @@ class Environment:
     def local_url(self) -> str:
         """Address of the server as this machine reaches it, without a slash at the end."""
         scheme = "https" if self.tls_cert else "http"
-        reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  # nosec B104
         return f"{scheme}://[{reachable}]:{self.port}" if ":" in reachable else f"{scheme}://{reachable}:{self.port}"
 
 
