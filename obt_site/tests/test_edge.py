@@ -80,7 +80,6 @@ FOREIGN = [
     "http://127.0.0.1:9",
     "https://127.0.0.1:{port}",
     "ws://127.0.0.1:{port}",
-    "http://[",
     "null",
     "",
 ]
@@ -118,6 +117,7 @@ def test_a_socket_to_nowhere_is_refused_without_a_trace_in_the_log(server):
         ("wss", False, "https://bench.example", True),  # a trusted proxy says so
         ("https", False, "https://bench.example", True),
         ("ws", True, "https://bench.example", False),
+        (None, False, "http://[", False),
     ],
 )
 async def test_a_socket_s_page_came_by_the_scheme_that_the_browser_asks_by(scheme, is_tls, origin, is_let_in):
