@@ -11,6 +11,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "obt_site.settings")
@@ -50,5 +51,8 @@ def sweeping(application: Application) -> Application:
 
 
 fit_daphne()
-websockets = same_origin(AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))))
+websockets = same_origin(
+    AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+    is_tls=settings.ENVIRONMENT.tls_cert is not None,
+)
 application = sweeping(ProtocolTypeRouter({"http": with_agent_door(django_application), "websocket": websockets}))

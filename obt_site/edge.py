@@ -4,7 +4,8 @@
 memory or a temporary file before it calls the application: a request stops at the cap of its path instead, by the
 declared length at once, and by what has arrived otherwise. The rest of a refused body is read and thrown away for a
 while, so that the sender gets to see the 413. How long a connection may take is in `obt_site/patience.py`.
-`same_origin` closes WebSockets to pages of any other origin, another port of this machine included.
+`same_origin` closes WebSockets to pages of any other origin; another port of this machine is one, and so is http beside
+https.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,6 +18,7 @@ from daphne.server import Server
 from django.conf import settings
 from twisted.web.http import _GenericHTTPChannelProtocol
 
+from obt_site.env_values import DEFAULT_PORTS
 from obt_site.middleware import body_limit_bytes
 from obt_site.patience import PatientChannel
 from obt_site.plain_answers import plain_problem
@@ -27,6 +29,7 @@ DAPHNE_WORDS = {
     500: "Something broke in the server. The log has the details.",
     503: "The server did not answer in time. Try again.",
 }
+PAGE_SCHEMES = {"ws": "http", "wss": "https"}
 Application = Callable[..., Awaitable[None]]
 
 
@@ -101,15 +104,29 @@ def _refuse(request: Any) -> None:
     request.channel.say(413, detail)
 
 
-def same_origin(application: Application) -> Application:
-    """Let only WebSockets through whose page came from the very host and port they ask."""
+def same_origin(application: Application, *, is_tls: bool = False) -> Application:
+    """Let only WebSockets through whose page came from the very scheme, host and port they ask.
+
+    daphne gives a WebSocket no scheme: it is what a trusted proxy says, else what this server speaks itself (`is_tls`).
+    """
 
     async def call(scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = dict(scope.get("headers", []))
-        origin = urlsplit(headers.get(b"origin", b"").decode("latin-1"))
+        page = _place(headers.get(b"origin", b"").decode("latin-1"))
+        scheme = scope.get("scheme") or ("https" if is_tls else "http")
         host = headers.get(b"host", b"").decode("latin-1")
-        if not origin.netloc or origin.netloc.lower() != host.lower():
+        if page is None or page != _place(f"{PAGE_SCHEMES.get(scheme, scheme)}://{host}"):
             return await WebsocketDenier()(scope, receive, send)  # type: ignore[no-any-return]
         return await application(scope, receive, send)
 
     return call
+
+
+def _place(origin: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port of an origin, the port also where it is not written; None for what is no origin."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname else None

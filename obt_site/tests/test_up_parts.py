@@ -13,7 +13,7 @@ import time
 import pytest
 
 from obt_site import embedded, env
-from obt_site.up import checks, services
+from obt_site.up import checks, given_mongodb, given_redis, services
 from obt_site.up.errors import AlreadyRunning, CannotStart, StopRequested
 from obt_site.up.filelock import FileLock
 from obt_site.up.folder import STATE_FILE, STOPPING, DataFolder
@@ -174,25 +174,25 @@ def test_an_ollama_that_is_silent_costs_about_a_second():
     ],
 )
 def test_a_mongodb_is_named_by_its_hosts_only(uri, hosts):
-    assert services.hosts(uri) == hosts
+    assert given_mongodb.hosts(uri) == hosts
 
 
 def test_a_mongodb_uri_that_cannot_be_understood_is_refused_without_repeating_it():
     with pytest.raises(CannotStart, match="cannot be understood") as caught:
-        services.check_mongodb("mongodb://ada:p@ss/word@host:99999999/obt")
+        given_mongodb.check("mongodb://ada:p@ss/word@host:99999999/obt")
     assert "p@ss" not in str(caught.value)
 
 
 def test_a_redis_that_does_not_answer_is_refused_without_repeating_its_password():
     url = f"redis://:hunter2@127.0.0.1:{embedded.free_port()}/0"
     with pytest.raises(CannotStart, match="did not answer within 5 s; check OBT_REDIS_URL") as caught:
-        services.check_redis(url)
+        given_redis.check(url)
     assert "hunter2" not in str(caught.value)
 
 
 def test_a_redis_url_that_cannot_be_understood_is_refused():
     with pytest.raises(CannotStart, match="OBT_REDIS_URL cannot be understood"):
-        services.check_redis("redis://host:port/0")
+        given_redis.check("redis://host:port/0")
 
 
 def test_the_server_also_answers_to_the_address_that_the_local_agent_uses(tmp_path):
