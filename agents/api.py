@@ -71,6 +71,7 @@ async def authenticated(request: HttpRequest) -> Client:
 async def register(request: HttpRequest) -> HttpResponse:
     """Enrolment token → credential."""
     body = read(request, contract.RegisterRequest)
+    actor.acts(actor.Actor(actor.AGENT, body.hostname, None, request.META.get("REMOTE_ADDR")))
     return answer(await sync_to_async(verbs.register, thread_sensitive=False)(body), 201)
 
 

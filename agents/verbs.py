@@ -15,6 +15,7 @@ from agents import changes as seen_changes
 from agents import credentials, events, hardware, presence
 from agents.documents import Client, EnrolmentToken, ModelInstallation
 from benchmarks import live
+from obt_site import actor, audit
 from obt_site.clock import now
 from obt_site.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
 from obt_site.text import one_line
@@ -50,9 +51,11 @@ def create_enrolment_token(
     expires_at = now() + (lifetime or settings.ENROLMENT_TOKEN_LIFETIME)
     name = check_name(name) if name else None
     cleaned = check_labels(labels)
-    EnrolmentToken(id=token_id(token), name=name, labels=cleaned, created_by=by, expires_at=expires_at).save(
-        force_insert=True
-    )
+    identity = token_id(token)
+    EnrolmentToken(id=identity, name=name, labels=cleaned, created_by=by, expires_at=expires_at).save(force_insert=True)
+    made = {"name": name, "labels": cleaned, "expires_at": expires_at}
+    words = f"A token to add {name or 'a machine'} was made"
+    audit.record("enrolment.create", words, about=("enrolment", identity, name), after=made)
     return token, expires_at
 
 
@@ -77,6 +80,9 @@ def register(request: contract.RegisterRequest) -> contract.RegisterResponse:
         raise Unauthenticated(_why_not(EnrolmentToken.objects(id=token.id).first()))
     client = _insert_client(identity, token, request, issued)
     events.report("machine_registered", f"{client.name} was added by {token.created_by}", client=client)
+    by = actor.Actor(actor.AGENT, client.name, str(client.id), actor.current().address)
+    made = {"name": client.name, "hostname": client.hostname, "token_made_by": token.created_by}
+    audit.record("machine.register", f"{client.name} was added", about=_about(client), after=made, by=by)
     live.fleet_changed()
     return contract.RegisterResponse(str(client.id), client.name, issued.text, moment.isoformat())
 
@@ -232,6 +238,10 @@ def _keep_models(client: Client, models: list[contract.InstalledModel]) -> seen_
 # -- by people -------------------------------------------------------------------------------------------------------
 
 
+def _about(client: Client) -> tuple[str, Any, str]:
+    return ("machine", client.id, client.name)
+
+
 def rename(client: Client, name: str) -> Client:
     """Give the machine another name; a taken one is a Conflict."""
     wanted = check_name(name)
@@ -243,6 +253,9 @@ def rename(client: Client, name: str) -> Client:
     if wanted != client.name:
         words = f"{client.name} is called {wanted} now"
         events.report("machine_renamed", words, client=renamed, before=client.name, after=wanted)
+        audit.record(
+            "machine.rename", words, about=_about(renamed), before={"name": client.name}, after={"name": wanted}
+        )
     live.fleet_changed()
     return renamed
 
@@ -253,6 +266,13 @@ def set_paused(client: Client, paused: bool) -> Client:
     if paused != client.paused:
         words = "is paused: it gets no new job" if paused else "takes jobs again"
         events.report("machine_paused" if paused else "machine_resumed", f"{client.name} {words}", client=client)
+        audit.record(
+            "machine.pause" if paused else "machine.resume",
+            f"{client.name} {words}",
+            about=_about(client),
+            before={"paused": not paused},
+            after={"paused": paused},
+        )
     live.fleet_changed()
     live.wake(client.id)
     return find(str(client.id))
@@ -274,5 +294,7 @@ def set_labels(client: Client, labels: Sequence[str]) -> Client:
     if cleaned != list(client.labels):
         words = f"{client.name} is labelled {', '.join(cleaned)}" if cleaned else f"{client.name} has no labels now"
         events.report("machine_labelled", words, client=client, before=list(client.labels), after=cleaned)
+        old = {"labels": list(client.labels)}
+        audit.record("machine.label", words, about=_about(client), before=old, after={"labels": cleaned})
     live.fleet_changed()
     return find(str(client.id))

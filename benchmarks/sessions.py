@@ -14,7 +14,7 @@ from agent.obt_agent import wire
 from agent.obt_agent.contract import CellSpec
 from agents import events
 from agents.documents import Client
-from benchmarks import lifecycle, live, numbers, suites
+from benchmarks import audited, lifecycle, live, numbers, suites
 from benchmarks import targets as target_checks
 from benchmarks.documents import Job, Session
 from benchmarks.lifecycle import Actor, State
@@ -25,8 +25,8 @@ from obt_site.errors import Conflict, FieldError, Invalid, NotFound
 from obt_site.text import lines, one_line
 
 __all__ = [
-    "Target", "cancel", "cancel_job", "find", "find_job", "jobs_of", "pause", "paused_ids", "recompute", "resume",
-    "retry", "retry_job", "start",
+    "Target", "cancel", "cancel_job", "end_job", "find", "find_job", "jobs_of", "pause", "paused_ids", "recompute",
+    "resume", "retry", "retry_job", "start",
 ]  # fmt: skip
 
 NAME_LENGTH = 120
@@ -97,6 +97,7 @@ def start(
     session.save(force_insert=True)
     Job.objects.insert([_job(session, i, one) for i, one in enumerate(chosen)])
     events.report("session_started", f"#{session.number} {title} was started by {by}", session=session.id)
+    audited.started(session, chosen)
     recompute(session.id)
     for client_id in {one.client.id for one in chosen}:
         live.wake(client_id)
@@ -143,6 +144,7 @@ def pause(session: Session, by: str) -> Session:
     if not session.counts.get("queued"):
         raise Conflict("None of its jobs waits any more; what runs ends by itself.")
     recompute(session.id, paused=True, paused_at=now(), paused_by=by)
+    audited.session_paused(session, True)
     return find(str(session.id))
 
 
@@ -150,6 +152,7 @@ def resume(session: Session) -> Session:
     """Let its queued jobs go on, and wake their machines. One that is not paused stays as it is."""
     if session.paused:
         recompute(session.id, **RESUMED)
+        audited.session_paused(session, False)
         for client_id in {job.client for job in jobs_of(session) if job.state == State.QUEUED}:
             live.wake(client_id)
     return find(str(session.id))
@@ -165,17 +168,23 @@ def paused_ids() -> set[ObjectId]:
 
 def cancel_job(job: Job) -> Job:
     """Cancel a job that has not ended; one that has is a Conflict that says how it ended."""
+    return audited.job_changed("job.cancel", "was cancelled", job, end_job(job))
+
+
+def end_job(job: Job) -> Job:
+    """The same as a part of another change, which is what gets written down."""
     return _one(job, _cancel)
 
 
 def cancel(session: Session) -> Session:
     """Cancel every job of the session that has not ended."""
-    return _all(session, [job for job in jobs_of(session) if unfinished(job)], _cancel)
+    done = _all(session, [job for job in jobs_of(session) if unfinished(job)], _cancel)
+    return audited.session_changed("session.cancel", "was cancelled", session, done)
 
 
 def retry_job(job: Job) -> Job:
     """Queue an ended job again as a new attempt. Succeeded and unfinished ones are a Conflict."""
-    return _one(job, _retry)
+    return audited.job_changed("job.retry", "was queued again", job, _one(job, _retry))
 
 
 def retry(session: Session) -> Session:
@@ -183,7 +192,8 @@ def retry(session: Session) -> Session:
     ended = [job for job in jobs_of(session) if State(job.state) in lifecycle.TERMINAL - {State.SUCCEEDED}]
     if not ended:
         raise Conflict("No job of this session has failed or was cancelled.")
-    return _all(session, ended, _retry)
+    done = _all(session, ended, _retry)
+    return audited.session_changed("session.retry", "was queued again, as far as it had failed", session, done)
 
 
 def _cancel(job: Job) -> Job | None:

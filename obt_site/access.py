@@ -17,7 +17,7 @@ from django.http.response import HttpResponseBase
 from mongoengine import DateTimeField, Document, IntField, StringField
 
 from agents.credentials import keyed_hash
-from obt_site import actor
+from obt_site import actor, audit
 from obt_site.came_from import came_from
 from obt_site.clock import now
 from obt_site.errors import FieldError, Forbidden, Invalid, Unauthenticated
@@ -74,6 +74,8 @@ def create_token(name: str, role: Role, user: str | None = None) -> str:
         raise Invalid(message, [FieldError("name", message)])
     identity, secret = secrets.token_hex(ID_BYTES), secrets.token_urlsafe(SECRET_BYTES)
     ApiToken(id=identity, name=name, role=role.word, user=user, secret_hash=keyed_hash(secret)).save(force_insert=True)
+    made = {"name": name, "role": role.word, "person": user}
+    audit.record("token.create", f"The API token {name} was made", about=("token", identity, name), after=made)
     return f"{TOKEN_PREFIX}_{identity}_{secret}"
 
 

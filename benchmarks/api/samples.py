@@ -10,7 +10,6 @@ from pydantic import Field
 
 from agent.obt_agent import contract, validity, wire
 from agent.obt_agent.metrics import FORMULAS, Metric
-from agents.documents import HardwareConfig
 from benchmarks import derive, results
 from benchmarks.api.callers import open_to
 from benchmarks.api.jobs import ErrorShape
@@ -58,18 +57,9 @@ class SamplesShape(Shape):
     formulas: dict[str, str] = Field(description="how each metric is computed from `raw` and `timing`")
 
 
-def environment_of(result: Result) -> contract.RunEnvironment | None:
-    """What the result was measured on, as the agent sent it; None when it failed before that was known."""
-    if not result.environment:
-        return None
-    config = HardwareConfig.objects(id=result.hardware_config).first()
-    hardware = config.content if config else {"cpu": {}, "os": {"system": "other"}}
-    return wire.decode(contract.RunEnvironment, {**result.environment, "hardware": hardware})
-
-
 def judged(result: Result) -> Iterator[tuple[contract.Sample, dict[str, Metric]]]:
     """Every sample with its flags worked out anew among its siblings, and its metrics; in the order they were run."""
-    environment = environment_of(result)
+    environment = results.environment_of(result)
     for block in results.samples_of(result):
         run = wire.decode(contract.CellRun, {"spec": block.spec, "samples": block.samples})
         for sample in validity.judge(run.samples, run.spec):

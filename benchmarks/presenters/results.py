@@ -61,6 +61,7 @@ class ResultList:
     newer: int  # results since then
     available: Sequence[str]  # metrics that any of these results has
     simulated_hidden: int
+    excluded_hidden: int
     dropped: Sequence[Dropped]
 
     @property
@@ -101,7 +102,7 @@ class ResultList:
 
 def result_list(query: Query) -> ResultList:
     """The page of results this query asks for."""
-    shorts = shelf.results()
+    shorts = shelf.every()
     clients = stored.machines()
     machines = {str(client.id): client.name for client in clients}
     series = {str(client): place for client, place in series_of(clients).items()}
@@ -143,8 +144,16 @@ def result_list(query: Query) -> ResultList:
         newer=sum(one.number > top for one in shorts[:1000]),
         available=available(found.fitting),
         simulated_hidden=kept,
+        excluded_hidden=_left_out(found, query),
         dropped=[] if fitting else filters.what_to_drop(query, found, names),
     )
+
+
+def _left_out(found: explore.Found, query: Query) -> int:
+    """How many rows more there were with what a person has excluded."""
+    if query.filters.excluded:
+        return 0
+    return explore.rows(found.kept_out.get("excluded", ()), query.only_latest)
 
 
 def series_of(clients: Sequence[Client]) -> dict[ObjectId, int]:
@@ -155,7 +164,7 @@ def series_of(clients: Sequence[Client]) -> dict[ObjectId, int]:
 
 def fitting_rows(query: Query) -> list[Short]:
     """Every row of the view, in its order: what an export has."""
-    shorts = shelf.results()
+    shorts = shelf.every()
     found = explore.find(shorts, query.filters, explore.leaves_simulated_out(shorts, query.filters))
     fitting = explore.latest(found.fitting) if query.only_latest else found.fitting
     return [one for group in _grouped(fitting, query) for one in group.items]

@@ -92,13 +92,15 @@ def _has_administrator() -> bool:
 
 
 def _make_first_administrator(environment: Environment) -> None:
+    from obt_site import actor  # noqa: PLC0415
     from obt_site.accounts import setup  # noqa: PLC0415
     from obt_site.errors import Conflict, Invalid  # noqa: PLC0415
 
     if not (environment.admin_username and environment.admin_password and setup.needed()):
         return
     try:
-        setup.create_administrator(environment.admin_username, environment.admin_password)
+        with actor.acting(actor.command("up")):
+            setup.create_administrator(environment.admin_username, environment.admin_password)
     except Invalid as error:
         raise CannotStart(f"OBT_ADMIN_USERNAME and OBT_ADMIN_PASSWORD cannot be used: {error.detail}") from None
     except Conflict:
@@ -121,6 +123,7 @@ def enrolment_token(state_dir: Path) -> str | None:
     One that the server no longer knows (another database, a removed machine) is put aside, so that it enrols again.
     """
     from agents import credentials, verbs  # noqa: PLC0415
+    from obt_site import actor  # noqa: PLC0415
     from obt_site.errors import Unauthenticated  # noqa: PLC0415
 
     credential = _stored(state_dir).get("credential")
@@ -131,7 +134,8 @@ def enrolment_token(state_dir: Path) -> str | None:
         except Unauthenticated:
             path = state_dir / CREDENTIAL_FILE
             path.replace(path.with_suffix(".json.refused"))
-    token, _ = verbs.create_enrolment_token(by="up", lifetime=LOCAL_TOKEN_LIFETIME)
+    with actor.acting(actor.command("up")):
+        token, _ = verbs.create_enrolment_token(by="up", lifetime=LOCAL_TOKEN_LIFETIME)
     return token
 
 

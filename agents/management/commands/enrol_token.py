@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from pymongo.errors import PyMongoError
 
 from agents.verbs import create_enrolment_token
+from obt_site import actor
 from obt_site.errors import Refusal
 
 
@@ -20,7 +21,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            token, _ = create_enrolment_token(options["name"], by="command line")
+            with actor.acting(actor.command("enrol_token")):
+                token, _ = create_enrolment_token(options["name"], by="command line")
         except PyMongoError:
             raise CommandError("The database does not answer. Run `make up` first, or set OBT_MONGODB_URI.") from None
         except Refusal as refusal:

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from pymongo.errors import PyMongoError
 
+from obt_site import actor
 from obt_site.access import Role, create_token
 from obt_site.errors import Refusal
 
@@ -21,7 +22,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            self.stdout.write(create_token(options["name"], Role[options["role"].upper()]))
+            with actor.acting(actor.command("api_token")):
+                token = create_token(options["name"], Role[options["role"].upper()])
+            self.stdout.write(token)
         except PyMongoError:
             raise CommandError("The database does not answer. Run `make up` first, or set OBT_MONGODB_URI.") from None
         except Refusal as refusal:
