@@ -55,7 +55,7 @@ def create_enrolment_token(
     EnrolmentToken(id=identity, name=name, labels=cleaned, created_by=by, expires_at=expires_at).save(force_insert=True)
     made = {"name": name, "labels": cleaned, "expires_at": expires_at}
     words = f"A token to add {name or 'a machine'} was made"
-    audit.record("enrolment.create", words, about=("enrolment", identity, name), after=made)
+    audit.record("enrolment.create", words, about=("enrolment", identity[:12], name), after=made)
     return token, expires_at
 
 

@@ -99,9 +99,14 @@ def undoing(number: int) -> Iterator[None]:
 def _plain(value: Any) -> Any:
     """The value as it is stored and compared: ids and states as text, tuples as lists."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
+        return {_key(name): _plain(each) for name, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(each) for each in value]
     if isinstance(value, Enum):
         return _plain(value.value)
     return str(value) if isinstance(value, ObjectId) else value
+
+
+def _key(name: object) -> str:
+    """A name that the database takes for a field's."""
+    return str(name).replace(".", "_").replace("$", "_")
