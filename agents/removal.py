@@ -48,7 +48,9 @@ def remove(client: Client, by: str) -> None:
     words = f"{client.name} was removed by {by}; its results stay"
     events.report("machine_removed", words, client=client, hostname=client.hostname)
     before = {"name": client.name, "hostname": client.hostname, **asdict(lost)}
-    audit.record("machine.remove", f"{client.name} was removed", about=("machine", client.id, client.name), before=before)
+    audit.record(
+        "machine.remove", f"{client.name} was removed", about=("machine", client.id, client.name), before=before
+    )
     live.fleet_changed()
     live.wake(client.id)
 

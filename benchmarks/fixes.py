@@ -79,7 +79,9 @@ def _say(result: Result, field: str, reason: str, action: str, words: str, **wit
 def _unsay(result: Result, field: str, action: str, words: str, with_it: dict[str, Any]) -> Result:
     before = remark(result, field)
     if before[field] is None:
-        raise Conflict("There is nothing to take back: nobody has said so of this result, or it was taken back already.")
+        raise Conflict(
+            "There is nothing to take back: nobody has said so of this result, or it was taken back already."
+        )
     changed = _store(result, {field: None, **with_it})
     audited.result_changed(action, words, result, before, remark(changed, field))
     return changed

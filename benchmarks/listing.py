@@ -78,7 +78,9 @@ def results(filters: ResultFilters, before: int | None, limit: int) -> Page[Resu
         return _named(filters, wanted, before, limit)
     indexed = next((name for name in INDEXED if name in wanted), None)
     equal = {indexed: wanted[indexed]} if indexed else {}
-    return numbered(Result, "results", equal, lambda found: _passes(found, filters, wanted), before, limit, filters.since)
+    return numbered(
+        Result, "results", equal, lambda found: _passes(found, filters, wanted), before, limit, filters.since
+    )
 
 
 def _named(filters: ResultFilters, wanted: Mapping[str, Any], before: int | None, limit: int) -> Page[Result]:

@@ -180,7 +180,16 @@ class ResultPage(Shape):
     next: str | None
 
 
-PLAIN = frozenset(ResultShape.model_fields) - {"session", "job", "client", "error", "placement", "excluded", "marked_invalid", "cells"}
+PLAIN = frozenset(ResultShape.model_fields) - {
+    "session",
+    "job",
+    "client",
+    "error",
+    "placement",
+    "excluded",
+    "marked_invalid",
+    "cells",
+}
 
 
 def shape(result: Result) -> ResultShape:

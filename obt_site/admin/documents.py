@@ -162,28 +162,22 @@ class DocumentAdmin(Generic[D]):
 
     def changes_about(self, document: D) -> str:
         """The id under which the audit keeps its changes."""
-        return str(document.pk)
+        return self.identity(document)
 
 
 # -- lists -----------------------------------------------------------------------------------------------------------
 
 
-def whole(
-    kind: type[D], asked: Asked, keep: Callable[[D], bool], key: Callable[[D], str], fields: Sequence[str] = ()
-) -> Page[D]:
-    """A page of a collection that is small enough to be read whole, in the order of `key`, which inserts do not move."""
-    found = kind.objects.only(*fields) if fields else kind.objects
-    ordered = sorted((((key(one), str(one.pk)[-ID_SHOWN:]), one) for one in _kept(found, keep)), key=lambda each: each[0])
+def whole(kind: type[D], asked: Asked, keep: Callable[[D], bool], key: Callable[[D], str]) -> Page[D]:
+    """A page of a collection that is small enough to be read whole, ordered by `key`, which inserts do not move."""
+    found = [((key(one), str(one.pk)[-ID_SHOWN:]), one) for one in kind.objects if keep(one)]
+    ordered = sorted(found, key=lambda each: each[0])
     if asked.cursor is not None:
         after = tuple(cursors.decode(asked.cursor, str, str))
         ordered = [each for each in ordered if each[0] > after]
     shown = ordered[:PAGE]
     more = cursors.encode(*shown[-1][0]) if len(ordered) > PAGE else None
     return Page([one for _, one in shown], more)
-
-
-def _kept(found: Any, keep: Callable[[D], bool]) -> list[D]:
-    return [one for one in found if keep(one)]
 
 
 def has(text: str, *where: Any) -> bool:

@@ -177,4 +177,3 @@ class Installations(DocumentAdmin[ModelInstallation]):
 
     def find(self, identity: str) -> ModelInstallation:
         return by_id(ModelInstallation, identity, "model")
-

@@ -248,8 +248,8 @@ class Results(DocumentAdmin[Result]):
             ),
             Action(
                 "rederive", "Derive anew…",
-                "All its numbers are worked out again from the raw samples, by the formulas of this version. The samples "
-                "stay as they are.",
+                "All its numbers are worked out again from the raw samples, by the formulas of this version. The "
+                "samples stay as they are.",
                 lambda one, typed: f"Derived anew: {rederive.rederive(one)} cells have other numbers now.",
                 lambda one: {"cells whose numbers would change": len(rederive.derived(one).after)},
             ),

@@ -12,8 +12,8 @@ from obt_site.clock import rfc3339
 from obt_site.text import harmless
 
 COLUMNS = (
-    "number", "at_utc", "actor_kind", "actor", "actor_id", "address", "request_id", "action", "what", "kind", "about_id",
-    "about", "before", "after", "undoes",
+    "number", "at_utc", "actor_kind", "actor", "actor_id", "address", "request_id", "action", "what", "kind",
+    "about_id", "about", "before", "after", "undoes",
 )  # fmt: skip
 LINES_AT_ONCE = 200
 

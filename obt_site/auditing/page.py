@@ -23,7 +23,8 @@ NUMBER_MAXIMUM = 2**53
 LONGEST_VALUE = 400  # characters of a value on a page
 KINDS = {
     "machine": "Machine", "session": "Session", "job": "Job", "result": "Result", "person": "Person",
-    "token": "API token", "enrolment": "Enrolment", "view": "Saved view", "demo": "Demo", "group": "Role", "data": "Data",
+    "token": "API token", "enrolment": "Enrolment", "view": "Saved view", "demo": "Demo", "group": "Role",
+    "data": "Data",
 }  # fmt: skip
 ACTORS = {
     actor.PERSON: "A person", actor.TOKEN: "An API token", actor.AGENT: "A machine", actor.COMMAND: "A command",
@@ -199,4 +200,3 @@ def _text(values: Mapping[str, Any], name: str) -> str | None:
         value = ", ".join(f"{key}: {each}" for key, each in value.items())
     text = str(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
-
