@@ -18,6 +18,7 @@ NAMED = 3  # examples that a finding names
 AT_ONCE = 100
 ENDED = [state.value for state in lifecycle.TERMINAL]
 HELD = [state.value for state in lifecycle.WITH_AGENT]
+KNOWN = frozenset(state.value for state in State)
 Found = Mapping[str, Any]
 
 
@@ -106,10 +107,9 @@ def _orphan_parts(jobs: set[Any], results: set[Any]) -> Iterator[Finding]:
 
 def _impossible_jobs() -> Iterator[Finding]:
     found = list(_read("jobs", "state", "lease", "finished_at"))
-    known = {state.value for state in State}
     yield Finding(
         "jobs_in_unknown_state", "jobs in a state that there is not",
-        [one["_id"] for one in found if one["state"] not in known],
+        [one["_id"] for one in found if one["state"] not in KNOWN],
         "A newer OBT has written them, or a hand. Use that OBT again, or delete them.",
     )  # fmt: skip
     yield Finding(
@@ -145,6 +145,8 @@ def _sessions() -> Iterator[Finding]:
 
 
 def _fits(session: Session, jobs: Sequence[Job]) -> bool:
+    if not KNOWN.issuperset(job.state for job in jobs):
+        return True  # said of the job; what follows from it cannot be told
     counts = sessions.tally(jobs)
     stored = {word: int(session.counts.get(word, 0)) for word in counts}
     return stored == counts and session.state == sessions.overall(counts)

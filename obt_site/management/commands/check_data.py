@@ -28,8 +28,6 @@ class Command(BaseCommand):
         try:
             with actor.acting(actor.command("check_data")):
                 left = self._checked(options["fix"], options["yes"])
-        except OperationFailure as error:
-            raise CommandError(f"The database refused: {error}. What was mended until then stays.") from None
         except PyMongoError:
             raise CommandError(AWAY) from None
         if left:
@@ -49,8 +47,12 @@ class Command(BaseCommand):
             self.stdout.write("Nothing was changed.")
             return found
         for each in mendable:
-            data_checks.mend(each)
-            self.stdout.write(f"✓ mended: {each.what}")
+            try:
+                data_checks.mend(each)
+                self.stdout.write(f"✓ mended: {each.what}")
+            except OperationFailure as error:  # as an index that should be unique and cannot be yet
+                reason = str(error).partition(", full error")[0]
+                self.stdout.write(f"✗ not mended: {each.what}: the database says: {reason}")
         return data_checks.check()
 
     def _agreed(self, count: int) -> bool:
