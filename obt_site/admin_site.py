@@ -3,7 +3,6 @@
 Signing in and changing the password are the product's own pages: there is one way in.
 """
 
-from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +48,7 @@ class ObtAdminSite(AdminSite):
         """Staff who are administrators."""
         return bool(super().has_permission(request)) and role_of(request.user) is Role.ADMIN
 
-    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Whoever is let in acts: what they change is written down as theirs."""
 
         @wraps(view)
@@ -63,7 +62,7 @@ class ObtAdminSite(AdminSite):
         """Those of Django, and a list, a page and the actions of each section."""
         from obt_site.admin import views  # noqa: PLC0415  (it asks for this site)
 
-        pages = [
+        pages: list[tuple[str, Any, str]] = [
             ("documents/", views.index, "documents"),
             ("documents/<slug:slug>/", views.document_list, "documents_list"),
             ("documents/<slug:slug>/<str:identity>/", views.document, "documents_one"),
@@ -104,6 +103,6 @@ class ObtAdminSite(AdminSite):
             return redirect("admin:index")
         raise Forbidden("The data is open to administrators who are marked as staff. An administrator can mark you so.")
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """A person's own password is changed in the settings."""
         return redirect("settings")

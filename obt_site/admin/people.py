@@ -41,6 +41,7 @@ class Audited:
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The same for a change; a password is only said to be another one."""
+        before: dict[str, Any]
         before, secret = getattr(obj, "audited_before", ({}, ""))
         after = self.values(obj)
         names = [name for name in after if after[name] != before.get(name)]
@@ -67,7 +68,7 @@ class Audited:
         transaction.on_commit(write)
 
 
-class People(Audited, UserAdmin):
+class People(Audited, UserAdmin):  # type: ignore[type-arg]  # no type argument at run time
     """Accounts. What may be done by whom is a matter of groups, so Django's single permissions stay out of sight."""
 
     kind = "person"

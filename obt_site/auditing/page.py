@@ -44,7 +44,7 @@ class Line:
 
     @property
     def actor_word(self) -> str:
-        return ACTORS.get(self.entry.actor_kind, self.entry.actor_kind)
+        return ACTORS.get(self.entry.actor_kind, str(self.entry.actor_kind))
 
 
 @dataclass(frozen=True)
