@@ -44,6 +44,7 @@ KINDS: Mapping[str, Kind] = {
     "machine_paused": Kind("Machine paused", "pause"),
     "machine_resumed": Kind("Machine resumed", "ring", "good"),
     "machine_removed": Kind("Machine removed", "cross"),
+    "machine_merged": Kind("Machines merged"),
     "ollama_away": Kind("Ollama away", "triangle", "warn"),
     "ollama_back": Kind("Ollama back", "check", "good"),
     "ollama_version": Kind("Ollama version changed"),

@@ -4,13 +4,14 @@ Its credential dies with it, so that its agent is refused from then on; jobs tha
 its models goes. Results stay, with its name, and so do its hardware configs, sessions and events.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from agents import events
 from agents.documents import Client, ModelInstallation
 from benchmarks import lifecycle, live, sessions
 from benchmarks.documents import Job
 from benchmarks.lifecycle import State
+from obt_site import audit
 from obt_site.errors import Conflict
 
 OPEN = [state.value for state in State if state not in lifecycle.TERMINAL]
@@ -38,6 +39,7 @@ def remove(client: Client, by: str) -> None:
     It is paused first, so that nothing is handed out meanwhile; what was queued for it while its jobs were being
     cancelled is cancelled after it is gone.
     """
+    lost = consequences(client)
     Client.objects(id=client.id).update_one(set__paused=True)
     _cancel_jobs(client)
     Client.objects(id=client.id).delete()
@@ -45,6 +47,10 @@ def remove(client: Client, by: str) -> None:
     ModelInstallation.objects(client=client.id).delete()
     words = f"{client.name} was removed by {by}; its results stay"
     events.report("machine_removed", words, client=client, hostname=client.hostname)
+    before = {"name": client.name, "hostname": client.hostname, **asdict(lost)}
+    audit.record(
+        "machine.remove", f"{client.name} was removed", about=("machine", client.id, client.name), before=before
+    )
     live.fleet_changed()
     live.wake(client.id)
 
@@ -56,9 +62,9 @@ def _open_jobs(client: Client) -> list[Job]:
 def _cancel_jobs(client: Client) -> None:
     for job in _open_jobs(client):
         try:
-            sessions.cancel_job(job)
+            sessions.end_job(job)
         except Conflict:
             continue  # it ended by itself meanwhile
     for job in Job.objects(client=client.id, state=State.FAILED.value):
         if job.not_before is not None:
-            sessions.cancel_job(job)
+            sessions.end_job(job)

@@ -13,6 +13,7 @@ from agents import changes as seen_changes
 from agents import doubles, events, hardware, presence, recent
 from agents.documents import Client, ModelInstallation
 from benchmarks import live
+from obt_site import audit
 from obt_site.clock import now
 from obt_site.errors import Conflict, FieldError, Invalid, NotFound
 from obt_site.text import one_line
@@ -153,6 +154,10 @@ def _keep_models(client: Client, models: list[contract.InstalledModel]) -> seen_
 # -- by people -------------------------------------------------------------------------------------------------------
 
 
+def _about(client: Client) -> tuple[str, Any, str]:
+    return ("machine", client.id, client.name)
+
+
 def rename(client: Client, name: str) -> Client:
     """Give the machine another name; a taken one is a Conflict."""
     wanted = check_name(name)
@@ -164,6 +169,9 @@ def rename(client: Client, name: str) -> Client:
     if wanted != client.name:
         words = f"{client.name} is called {wanted} now"
         events.report("machine_renamed", words, client=renamed, before=client.name, after=wanted)
+        audit.record(
+            "machine.rename", words, about=_about(renamed), before={"name": client.name}, after={"name": wanted}
+        )
     live.fleet_changed()
     return renamed
 
@@ -174,6 +182,13 @@ def set_paused(client: Client, paused: bool) -> Client:
     if paused != client.paused:
         words = "is paused: it gets no new job" if paused else "takes jobs again"
         events.report("machine_paused" if paused else "machine_resumed", f"{client.name} {words}", client=client)
+        audit.record(
+            "machine.pause" if paused else "machine.resume",
+            f"{client.name} {words}",
+            about=_about(client),
+            before={"paused": not paused},
+            after={"paused": paused},
+        )
     live.fleet_changed()
     live.wake(client.id)
     return find(str(client.id))
@@ -195,5 +210,7 @@ def set_labels(client: Client, labels: Sequence[str]) -> Client:
     if cleaned != list(client.labels):
         words = f"{client.name} is labelled {', '.join(cleaned)}" if cleaned else f"{client.name} has no labels now"
         events.report("machine_labelled", words, client=client, before=list(client.labels), after=cleaned)
+        old = {"labels": list(client.labels)}
+        audit.record("machine.label", words, about=_about(client), before=old, after={"labels": cleaned})
     live.fleet_changed()
     return find(str(client.id))

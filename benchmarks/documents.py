@@ -98,11 +98,12 @@ class JobLive(Document):
 
 
 class Result(Document):
-    """A job's outcome in numbers: the summary that lists read. Immutable once stored.
+    """A job's outcome in numbers: the summary that lists read. Its numbers never change but by deriving them anew.
 
     `cells`: [{cell, kind, n, metrics: {name: {median, low, high, …, unit}}, valid, flags, skipped, stopped, order,
     expected_s, took_s, conditions, comparison_key}], see benchmarks/derive.py. `conditions` and keys: see
     benchmarks/conditions.py; None in a cell that was not run.
+    `excluded` and `marked_invalid` are {reason, by, at} where a person has done so (benchmarks/fixes.py).
     """
 
     meta = {"collection": "results", "auto_create_index": False}
@@ -136,6 +137,8 @@ class Result(Document):
     duration_s = FloatField()
     created_at = DateTimeField(default=now)
     cells = ListField(DictField())
+    excluded = DictField(default=None, null=True)
+    marked_invalid = DictField(default=None, null=True)
 
 
 class SampleBlock(Document):

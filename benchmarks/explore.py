@@ -57,6 +57,7 @@ class Filters:
     until: datetime | None = None
     results: frozenset[str] = frozenset()
     upto: int | None = None  # nothing numbered above: later pages of a list stay what they were
+    excluded: str | None = None  # "with", "only"; None: without those that a person has excluded, also of a session
 
     @property
     def is_pointed(self) -> bool:
@@ -100,11 +101,14 @@ def leaves_simulated_out(shorts: Iterable[Short], filters: Filters) -> bool:
     """Whether the simulator's results step back by habit: nothing was said about them, and there is a real one."""
     if filters.simulated is not None or filters.is_pointed:
         return False
-    return any(not one.simulated and one.cells for one in shorts)
+    return any(not one.simulated and one.cells and not one.excluded for one in shorts)
 
 
 def _tests(filters: Filters, leaves_simulated_out: bool) -> list[tuple[str, Test]]:
     tests: list[tuple[str, Test]] = []
+    if filters.excluded != "with":
+        only = filters.excluded == "only"
+        tests.append(("excluded", lambda one: one.excluded is only))
     for name, values in filters.chosen.items():
         tests.append((name, _among(DIMENSIONS[name], values)))
     if "outcome" not in filters.chosen and not filters.any_outcome and not filters.results:

@@ -21,7 +21,7 @@ LINES_AT_ONCE = 200
 FACTS = (
     "result", "number", "measured_at_utc", "model", "digest", "family", "quantization", "parameter_size", "machine",
     "machine_id", "session_number", "suite", "suite_version", "ollama_version", "hardware_config", "outcome", "valid",
-    "simulated", "model_on_gpu_percent",
+    "simulated", "model_on_gpu_percent", "excluded",
 )  # fmt: skip
 
 
@@ -62,6 +62,7 @@ def _line(one: Short, measures: Sequence[Measure], cell: str | None) -> list[obj
         "true" if one.valid else "false",
         "true" if one.simulated else "false",
         one.gpu_share,
+        "true" if one.excluded else "false",
     ]
     return facts + [value for measure in measures for value in _values(one, measure, cell)]
 

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from agent.obt_agent import contract, validity, wire
 from agent.obt_agent.metrics import Metric
-from agents.documents import HardwareConfig
 from benchmarks import derive, results
 from benchmarks.documents import Result
 
@@ -26,15 +25,6 @@ class Judged(NamedTuple):
         """The metric's number; None where there is none."""
         found = self.metrics.get(metric)
         return None if found is None else found.value
-
-
-def environment_of(result: Result) -> contract.RunEnvironment | None:
-    """What the result was measured on, as the agent sent it; None when it failed before that was known."""
-    if not result.environment:
-        return None
-    config = HardwareConfig.objects(id=result.hardware_config).first()
-    hardware = config.content if config else {"cpu": {}, "os": {"system": "other"}}
-    return wire.decode(contract.RunEnvironment, {**result.environment, "hardware": hardware})
 
 
 def judged(result: Result, environment: contract.RunEnvironment | None) -> Iterator[Judged]:

@@ -30,6 +30,7 @@ CLOCK_SLACK = timedelta(minutes=5)  # numbers and times are given out one after 
 D = TypeVar("D", bound=Document)
 Found = Mapping[str, Any]
 Simulated = Literal["true", "false", "any"]
+Excluded = Literal["with", "only"]
 Outcome = Literal["succeeded", "failed", "timed_out", "cancelled", "any"]
 
 
@@ -47,7 +48,8 @@ class ResultFilters:
 
     `simulated` None: real results only, as soon as one exists (but all of a `session` that was asked for by its id).
     `outcome` None: whatever the outcome, if anything was measured (at least one cell). `client` and `session` are ids;
-    `since` is included, `until` is not. `ids`: only these results, simulated or not.
+    `since` is included, `until` is not. `ids`: only these results, simulated or not. `excluded` None: without those
+    that somebody has excluded, whatever else is asked.
     """
 
     client: str | None = None
@@ -65,6 +67,7 @@ class ResultFilters:
     outcome: Outcome | None = None
     ollama_version: str | None = None
     ids: tuple[str, ...] | None = None
+    excluded: Excluded | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,9 @@ def results(filters: ResultFilters, before: int | None, limit: int) -> Page[Resu
         return _named(filters, wanted, before, limit)
     indexed = next((name for name in INDEXED if name in wanted), None)
     equal = {indexed: wanted[indexed]} if indexed else {}
-    return _page(Result, "results", equal, lambda found: _passes(found, filters, wanted), before, limit, filters.since)
+    return numbered(
+        Result, "results", equal, lambda found: _passes(found, filters, wanted), before, limit, filters.since
+    )
 
 
 def every_result(filters: ResultFilters) -> Iterator[Result]:
@@ -129,7 +134,7 @@ def sessions(before: int | None, limit: int, filters: SessionFilters | None = No
         named = f"#{found['number']} {found.get('name', '')}".casefold()
         return all(word in named for word in words) and (within is None or found["_id"] in within)
 
-    return _page(Session, "sessions", {}, keep, before, limit)
+    return numbered(Session, "sessions", {}, keep, before, limit)
 
 
 def _sessions_of(client: str) -> set[ObjectId]:
@@ -154,12 +159,12 @@ def events(
     def keep(found: Found) -> bool:
         return (kind is None or found["kind"] == kind) and (since is None or found["at"] >= since)
 
-    return _page(Event, "events", equal, keep, before, limit, since, at="at", after=after)
+    return numbered(Event, "events", equal, keep, before, limit, since, at="at", after=after)
 
 
 def real_exists() -> bool:
     """Whether a real Ollama, not the simulator, has been measured."""
-    return bool(_page(Result, "results", {"simulated": False}, _measured, None, 1).items)
+    return bool(numbered(Result, "results", {"simulated": False}, _counts, None, 1).items)
 
 
 def _wanted(filters: ResultFilters) -> dict[str, Any]:
@@ -185,6 +190,8 @@ def _simulated(filters: ResultFilters) -> Simulated:
 
 def _passes(found: Found, filters: ResultFilters, wanted: Mapping[str, Any]) -> bool:
     """The filters the index did not answer."""
+    if filters.excluded != "with" and bool(found.get("excluded")) != (filters.excluded == "only"):
+        return False
     if any(found.get(name) != value for name, value in wanted.items()):
         return False
     if filters.outcome is None and not _measured(found):
@@ -200,10 +207,14 @@ def _measured(found: Found) -> bool:
     return bool(found.get("cells"))
 
 
+def _counts(found: Found) -> bool:
+    return _measured(found) and not found.get("excluded")
+
+
 # -- windows ---------------------------------------------------------------------------------------------------------
 
 
-def _page(
+def numbered(
     kind: type[D],
     counter: str,
     equal: Mapping[str, Any],

@@ -2,7 +2,7 @@
 
 from bson import ObjectId
 
-from benchmarks import live, sessions
+from benchmarks import audited, live, sessions
 from benchmarks.documents import Session
 from benchmarks.lifecycle import State
 from benchmarks.sessions import RESUMED
@@ -19,6 +19,7 @@ def pause(session: Session, by: str) -> Session:
     if not session.counts.get("queued"):
         raise Conflict("None of its jobs waits any more; what runs ends by itself.")
     sessions.recompute(session.id, paused=True, paused_at=now(), paused_by=by)
+    audited.session_paused(session, True)
     return sessions.find(str(session.id))
 
 
@@ -26,6 +27,7 @@ def resume(session: Session) -> Session:
     """Let its queued jobs go on, and wake their machines. One that is not paused stays as it is."""
     if session.paused:
         sessions.recompute(session.id, **RESUMED)
+        audited.session_paused(session, False)
         for client_id in {job.client for job in sessions.jobs_of(session) if job.state == State.QUEUED}:
             live.wake(client_id)
     return sessions.find(str(session.id))

@@ -14,7 +14,7 @@ from mongoengine.errors import NotUniqueError
 
 from agent.obt_agent import contract, wire
 from agents import events, hardware
-from agents.documents import Client
+from agents.documents import Client, HardwareConfig
 from benchmarks import conditions, derive, leases, lifecycle, numbers, retry, sessions, telemetry
 from benchmarks.documents import Job, LateResult, Result, SampleBlock, Session, TelemetrySeries
 from benchmarks.lifecycle import Actor, Overtaken, State
@@ -42,6 +42,15 @@ def telemetry_of(result: Result, *, whole: bool = False) -> dict[str, Any]:
     if whole and series.raw is not None:
         return dict(wire.loads(zlib.decompress(series.raw)))
     return dict(series.content)
+
+
+def environment_of(result: Result) -> contract.RunEnvironment | None:
+    """What the result was measured on, as the agent sent it; None when it failed before that was known."""
+    if not result.environment:
+        return None
+    config = HardwareConfig.objects(id=result.hardware_config).first()
+    gear = config.content if config else {"cpu": {}, "os": {"system": "other"}}
+    return wire.decode(contract.RunEnvironment, {**result.environment, "hardware": gear})
 
 
 def store(client: Client, job_id: str, body: contract.ResultBody, raw: bytes) -> tuple[Result, bool]:

@@ -8,6 +8,7 @@ from bson import ObjectId
 from django.conf import settings
 from mongoengine import DateTimeField, Document, IntField, NotUniqueError, StringField
 
+from obt_site import audit
 from obt_site.ceilings import full
 from obt_site.clock import now
 from obt_site.errors import Conflict, FieldError, Invalid, NotFound
@@ -59,26 +60,34 @@ def save(owner: str, name: str, query: str, replace: bool = False) -> SavedView:
     if existing is not None:
         if not replace:
             raise NameTaken(existing)
+        before = existing.query
         existing.query = query
-        return existing.save()  # type: ignore[no-any-return]
+        existing.save()
+        _record("view.replace", "was saved anew", existing, {"query": before}, {"query": query})
+        return existing  # type: ignore[no-any-return]
     most, would_be = settings.SAVED_VIEWS_MAXIMUM, len(of(owner)) + 1
     if would_be > most:
         rule = "A person has at most {} saved views; with this one it would be"
         raise _wrong("name", full(rule, most, would_be, "Remove one first", "OBT_VIEWS_PER_PERSON"))
-    return _unique(SavedView(owner=owner, name=name, query=query))
+    made = _unique(SavedView(owner=owner, name=name, query=query))
+    _record("view.save", "was saved", made, {}, {"name": name, "query": query})
+    return made
 
 
 def rename(owner: str, view_id: str, name: str) -> SavedView:
     """Give a view another name. Raises Invalid, NotFound, NameTaken."""
     view = find(owner, view_id)
-    view.name = _named(name)
-    return _unique(view)
+    before, view.name = view.name, _named(name)
+    renamed = _unique(view)
+    _record("view.rename", "was renamed", renamed, {"name": before}, {"name": renamed.name})
+    return renamed
 
 
 def remove(owner: str, view_id: str) -> str:
     """Remove a view; its name."""
     view = find(owner, view_id)
     view.delete()
+    _record("view.remove", "was removed", view, {"name": view.name, "query": view.query}, {})
     return str(view.name)
 
 
@@ -99,3 +108,8 @@ def _unique(view: SavedView) -> SavedView:
     except NotUniqueError as error:
         taken = SavedView.objects(owner=view.owner, name=view.name).first()
         raise NameTaken(taken or view) from error
+
+
+def _record(action: str, words: str, view: SavedView, before: dict[str, str], after: dict[str, str]) -> None:
+    said = f"The saved view “{view.name}” {words}"
+    audit.record(action, said, about=("view", view.id, view.name), before=before, after=after)

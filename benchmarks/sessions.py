@@ -14,7 +14,7 @@ from agent.obt_agent import wire
 from agent.obt_agent.contract import CellSpec
 from agents import events
 from agents.documents import Client
-from benchmarks import lifecycle, live, numbers, room, suites
+from benchmarks import audited, lifecycle, live, numbers, room, suites
 from benchmarks import targets as target_checks
 from benchmarks.documents import Job, Session
 from benchmarks.lifecycle import Actor, State
@@ -25,7 +25,8 @@ from obt_site.errors import Conflict, FieldError, Invalid, NotFound
 from obt_site.text import lines, one_line
 
 __all__ = [
-    "Target", "cancel", "cancel_job", "find", "find_job", "jobs_of", "recompute", "retry", "retry_job", "start",
+    "Target", "cancel", "cancel_job", "end_job", "find", "find_job", "jobs_of", "recompute", "retry", "retry_job",
+    "start",
 ]  # fmt: skip
 
 NAME_LENGTH = 120
@@ -104,6 +105,7 @@ def start(
     session.save(force_insert=True)
     Job.objects.insert([_job(session, i, one) for i, one in enumerate(chosen)])
     events.report("session_started", f"#{session.number} {title} was started by {by}", session=session.id)
+    audited.started(session, chosen)
     recompute(session.id)
     for client_id in {one.client.id for one in chosen}:
         live.wake(client_id)
@@ -143,17 +145,23 @@ def title_of(chosen: Sequence[Chosen]) -> str:
 
 def cancel_job(job: Job) -> Job:
     """Cancel a job that has not ended; one that has is a Conflict that says how it ended."""
+    return audited.job_changed("job.cancel", "was cancelled", job, end_job(job))
+
+
+def end_job(job: Job) -> Job:
+    """The same as a part of another change, which is what gets written down."""
     return _one(job, _cancel)
 
 
 def cancel(session: Session) -> Session:
     """Cancel every job of the session that has not ended."""
-    return _all(session, [job for job in jobs_of(session) if unfinished(job)], _cancel)
+    done = _all(session, [job for job in jobs_of(session) if unfinished(job)], _cancel)
+    return audited.session_changed("session.cancel", "was cancelled", session, done)
 
 
 def retry_job(job: Job) -> Job:
     """Queue an ended job again as a new attempt. Succeeded and unfinished ones are a Conflict."""
-    return _one(job, _retry)
+    return audited.job_changed("job.retry", "was queued again", job, _one(job, _retry))
 
 
 def retry(session: Session) -> Session:
@@ -161,7 +169,8 @@ def retry(session: Session) -> Session:
     ended = [job for job in jobs_of(session) if State(job.state) in lifecycle.TERMINAL - {State.SUCCEEDED}]
     if not ended:
         raise Conflict("No job of this session has failed or was cancelled.")
-    return _all(session, ended, _retry)
+    done = _all(session, ended, _retry)
+    return audited.session_changed("session.retry", "was queued again, as far as it had failed", session, done)
 
 
 def _cancel(job: Job) -> Job | None:

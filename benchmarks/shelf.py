@@ -30,6 +30,7 @@ FIELDS = {
     "valid": 1, "ollama_version": 1, "hardware_config": 1, "placement.gpu_share": 1, "created_at": 1,
     "cells.cell": 1, "cells.kind": 1, "cells.valid": 1, "cells.skipped": 1, "cells.metrics": 1, "cells.left_out": 1,
     "conditions.option_num_gpu": 1, "conditions.option_num_thread": 1, "conditions.option_num_batch": 1,
+    "excluded": 1,
 }  # fmt: skip
 
 OPTIONS = ("num_gpu", "num_thread", "num_batch")  # with others, the speed is another
@@ -85,6 +86,7 @@ class Short:
     options: tuple[str | None, ...]  # of the whole result, in the order of OPTIONS; None: Ollama decided
     layout: Layout
     values: "array[float]"
+    excluded: bool = False  # by a person: left out of whatever does not ask for it
 
     def spread(self, metric: str, cell: str | None = None) -> Spread | None:
         """The metric of this cell, or of the cell that stands for it; None where too little counts."""
@@ -158,6 +160,7 @@ def short(found: Mapping[str, Any]) -> Short:
         options=tuple((found.get("conditions") or {}).get(f"option_{name}") for name in OPTIONS),
         layout=layout_of(names),
         values=values,
+        excluded=bool(found.get("excluded")),
     )
 
 
@@ -180,6 +183,7 @@ class Shelf:
         self._epoch: str | None = None
         self._top = 0
         self._shorts: tuple[Short, ...] = ()
+        self._counted: tuple[Short, ...] = ()
         self._late: dict[int, float] = {}  # numbers given out and not found, with when that was noticed
 
     @property
@@ -190,13 +194,24 @@ class Shelf:
     def results(self) -> tuple[Short, ...]:
         """All of them, newest first; one small read when nothing is new."""
         with self._lock:
-            epoch, top = numbers.stand("results")
-            if epoch != self._epoch or top < self._top:
-                self._epoch, self._top, self._shorts, self._late = epoch, 0, (), {}
-            self._forget_late()
-            if top > self._top or self._late:
-                self._read(top)
+            self._look()
             return self._shorts
+
+    def counted(self) -> tuple[Short, ...]:
+        """The same without those that a person has excluded."""
+        with self._lock:
+            self._look()
+            return self._counted
+
+    def _look(self) -> None:
+        """Take in what is new: everything, where what was read before is no longer right."""
+        epoch, top = numbers.stand("results")
+        if epoch != self._epoch or top < self._top:
+            self._epoch, self._top, self._late = epoch, 0, {}
+            self._shorts = self._counted = ()
+        self._forget_late()
+        if top > self._top or self._late:
+            self._read(top)
 
     def _read(self, top: int) -> None:
         low = max(min(self._late, default=self._top + 1), top - self.most + 1)
@@ -205,6 +220,7 @@ class Shelf:
         if new:
             kept = (*new, *self._shorts)
             self._shorts = tuple(sorted(kept, key=lambda one: -one.number)[: self.most])
+            self._counted = tuple(one for one in self._shorts if not one.excluded)
         found = {one.number for one in new} | known
         at = time.monotonic()
         recent = range(max(low, self._top + 1 if self._top else top - READ_AT_ONCE), top + 1)
@@ -229,6 +245,11 @@ def _stored(low: int, top: int) -> Iterator[Mapping[str, Any]]:
 shelf = Shelf()
 
 
-def results() -> tuple[Short, ...]:
-    """The newest results of this process's shelf, newest first."""
+def every() -> tuple[Short, ...]:
+    """The newest results of this process's shelf, newest first, those that are excluded too."""
     return shelf.results()
+
+
+def results() -> tuple[Short, ...]:
+    """The same without those that a person has excluded: what everything reads that does not ask for them."""
+    return shelf.counted()

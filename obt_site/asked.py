@@ -5,6 +5,7 @@ and so that an address built from another keeps what that one said.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -101,6 +102,20 @@ class Asked:
         if not (value.isascii() and value.isdecimal() and len(value) < 20 and low <= int(value) <= high):
             return self._leave_out(name, value, f"is no whole number from {low} to {high}", None)
         return int(value)
+
+    def day(self, name: str) -> datetime | None:
+        """The start of a day, in UTC; None when it is absent or none."""
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            found = date.fromisoformat(text)
+        except ValueError:
+            found = None
+        if found is None or not 1970 <= found.year <= 9000:
+            self.drop(name, "is no day, like 2026-11-22")
+            return None
+        return datetime.combine(found, time(), UTC)
 
     def flag(self, name: str) -> bool:
         """Whether the name is there with the value 1."""

@@ -5,9 +5,13 @@ change is stored. Who it was is `actor.current()`.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import Enum
 from typing import Any
 
+from bson import ObjectId
 from mongoengine import DateTimeField, DictField, Document, IntField, StringField
 
 from benchmarks import numbers
@@ -17,6 +21,7 @@ from obt_site.middleware import current_request_id
 from obt_site.text import one_line
 
 log = logging.getLogger(__name__)
+_undoes: ContextVar[int | None] = ContextVar("undoes", default=None)
 
 COUNTER = "audit"
 WORDS_LENGTH = 1000
@@ -42,6 +47,7 @@ class AuditEntry(Document):
     about_name = StringField()
     before = DictField()
     after = DictField()
+    undoes = IntField()  # the number of the entry that this change took back
 
 
 def record(
@@ -70,10 +76,37 @@ def record(
         "about_kind": kind,
         "about_id": None if identity is None else str(identity),
         "about_name": one_line(name)[:NAME_LENGTH] if name else None,
-        "before": dict(before or {}),
-        "after": dict(after or {}),
+        "before": _plain(before or {}),
+        "after": _plain(after or {}),
+        "undoes": _undoes.get(),
     }
     try:
         AuditEntry(number=numbers.following(COUNTER), **entry).save(force_insert=True)
     except Exception:
         log.exception("an audit entry was not stored: %s", entry)
+
+
+@contextmanager
+def undoing(number: int) -> Iterator[None]:
+    """What is recorded in this block takes the change of this number back."""
+    before = _undoes.set(number)
+    try:
+        yield
+    finally:
+        _undoes.reset(before)
+
+
+def _plain(value: Any) -> Any:
+    """The value as it is stored and compared: ids and states as text, tuples as lists."""
+    if isinstance(value, Mapping):
+        return {_key(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(each) for each in value]
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    return str(value) if isinstance(value, ObjectId) else value
+
+
+def _key(name: object) -> str:
+    """A name that the database takes for a field's."""
+    return str(name).replace(".", "_").replace("$", "_")

@@ -38,6 +38,7 @@ MORE = (
     Place("Events", "events", "sessions", "e", "log history what happened"),
     Place("Compare", "compare", "results", also="difference faster slower"),
     Place("History", "history", "clock", also="over time drift"),
+    Place("Audit", "audit", "search", also="who changed what log undo", role=Role.ADMIN),
     Place("Settings", "settings", "settings", also="theme density password limits"),
     Place("API", "api:docs", "terminal", also="scripts tokens openapi"),
     Place("Style guide", "styleguide", "edit", also="components look"),

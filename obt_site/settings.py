@@ -19,7 +19,7 @@ ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts) or ["127.0.0.1", "localhost", "[
 
 INSTALLED_APPS = [
     "daphne",
-    "django.contrib.admin",
+    "obt_site.apps.ObtAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -12,6 +12,7 @@ from benchmarks.views.metrics import metrics
 from obt_site import about, assets, health, styleguide
 from obt_site.accounts import settings_page, tokens_page
 from obt_site.accounts import views as accounts
+from obt_site.auditing import views as audit
 
 handler400 = "obt_site.errors.bad_request"
 handler403 = "obt_site.errors.permission_denied"
@@ -70,6 +71,13 @@ benchmark_urls = [
     path("results/<str:result_id>/telemetry.json", results.result_telemetry, name="result_telemetry"),
     path("results/<str:result_id>", results.result, name="result"),
 ]
+audit_urls = [
+    path("audit", audit.audit, name="audit"),
+    path("audit.csv", audit.audit_csv, name="audit_csv"),
+    path("audit.jsonl", audit.audit_jsonl, name="audit_jsonl"),
+    path("audit/<int:number>", audit.entry, name="audit_entry"),
+    path("audit/<int:number>/undo", audit.undo_entry, name="audit_undo"),
+]
 agent_urls = [
     path("api/v1/agent/register", agent_api.register),
     path("api/v1/agent/credential", agent_api.renew_credential),
@@ -82,6 +90,7 @@ urlpatterns = [
     *accounts_urls,
     *fleet_urls,
     *benchmark_urls,
+    *audit_urls,
     path("api/v1/", api.urls),
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),

@@ -6,6 +6,7 @@ the building blocks of the types, `problems.py` the errors, `strictness.py` what
 """
 
 from benchmarks.api import (
+    audit,
     clients,
     compare,
     enrolments,
@@ -20,7 +21,7 @@ from benchmarks.api import (
 )
 from benchmarks.api.site import UserApi
 
-PARTS = (clients, enrolments, models, sessions, jobs, export, results, samples, compare, events, tokens)
+PARTS = (clients, enrolments, models, sessions, jobs, export, results, samples, compare, events, tokens, audit)
 
 api = UserApi()
 for _part in PARTS:  # `export` before `results`, whose {id} it would be

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 from agent.obt_agent import contract, wire
 from agent.obt_agent.contract import Telemetry
 from agent.obt_agent.metrics import FORMULAS
-from benchmarks import judging, listing, measured, results, statistics
+from benchmarks import listing, measured, results, statistics
 from benchmarks.api import cursors
 from benchmarks.api.callers import open_to
 from benchmarks.api.jobs import ErrorShape
@@ -28,7 +28,7 @@ from benchmarks.api.shapes import (
     flag_sentences,
 )
 from benchmarks.documents import Result
-from benchmarks.listing import Outcome, ResultFilters, Simulated
+from benchmarks.listing import Excluded, Outcome, ResultFilters, Simulated
 from obt_site.access import Role
 
 router = Router(tags=["results"])
@@ -54,6 +54,9 @@ class ResultFilterQuery(Query):
     )
     outcome: Outcome | None = Field(None, description="left out: every outcome that measured at least one cell")
     ollama_version: Word | None = None
+    excluded: Excluded | None = Field(
+        None, description="with, or only, those that somebody has excluded; left out: without them"
+    )
     result: Annotated[Line, StringConstraints(min_length=1, max_length=IDS_LENGTH)] | None = Field(
         None, description="only these, by their ids with commas between"
     )
@@ -123,6 +126,14 @@ class PlacementShape(Shape):
     gpu_share: float | None
 
 
+class RemarkShape(Shape):
+    """What a person has said of a result."""
+
+    reason: str
+    by: str
+    at: Time
+
+
 class ResultShape(Shape):
     """What one attempt of a job measured."""
 
@@ -150,6 +161,8 @@ class ResultShape(Shape):
     valid: bool
     placement: PlacementShape | None
     conditions: dict[str, str] | None = Field(description="what is known of all that affects speed")
+    excluded: RemarkShape | None = Field(None, description="lists leave it out unless they are asked for it")
+    marked_invalid: RemarkShape | None = Field(None, description="`valid` is false by this")
     comparison_key: str | None = Field(description="their hash: equal keys, equal conditions")
     cells: list[CellShape]
 
@@ -183,7 +196,16 @@ class ResultPage(Shape):
     next: str | None
 
 
-PLAIN = frozenset(ResultShape.model_fields) - {"session", "job", "client", "error", "placement", "cells"}
+PLAIN = frozenset(ResultShape.model_fields) - {
+    "session",
+    "job",
+    "client",
+    "error",
+    "placement",
+    "excluded",
+    "marked_invalid",
+    "cells",
+}
 
 
 def shape(result: Result) -> ResultShape:
@@ -194,6 +216,8 @@ def shape(result: Result) -> ResultShape:
         client=str(result.client),
         error=ErrorShape(**result.error) if result.error else None,
         placement=PlacementShape(**result.placement) if result.placement else None,
+        excluded=RemarkShape(**result.excluded) if result.excluded else None,
+        marked_invalid=RemarkShape(**result.marked_invalid) if result.marked_invalid else None,
         cells=[_cell(cell) for cell in result.cells],
         **{name: getattr(result, name) for name in PLAIN},
     )
@@ -210,7 +234,7 @@ def whole(result: Result) -> WholeResultShape:
     names = {name for cell in result.cells for name in (*cell["metrics"], *cell["missing"])}
     return WholeResultShape(
         **dict(shape(result)),
-        environment=judging.environment_of(result),
+        environment=results.environment_of(result),
         drift=_drifts(result),
         formulas={name: text for name, text in FORMULAS.items() if name in names},
     )

@@ -85,7 +85,7 @@ def _value(metric: Metric) -> ValueShape | None:
 def get_samples(request: HttpRequest, result_id: str) -> SamplesShape:
     """Every request of a result, warm-ups and left-out ones too, with the formulas of the numbers."""
     found = results.find(result_id)
-    shown = [shape(sample, metrics) for _, sample, metrics in judging.judged(found, judging.environment_of(found))]
+    shown = [shape(sample, metrics) for _, sample, metrics in judging.judged(found, results.environment_of(found))]
     names: set[str] = {name for sample in shown for name in sample.metrics}
     formulas: dict[str, Any] = {name: FORMULAS[name] for name in FORMULAS if name in names}
     return SamplesShape(items=shown, formulas=formulas)

@@ -3,7 +3,7 @@
 import hashlib
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from benchmarks.demo.machines import Machine
 from benchmarks.demo.remove import there
 from benchmarks.documents import Job, Result, Session
 from benchmarks.targets import Chosen
-from obt_site import mongo
+from obt_site import audit, mongo
 from obt_site.clock import now
 from obt_site.errors import Conflict
 
@@ -57,7 +57,9 @@ def add(asked: Asked, tell: Tell = lambda done, wanted: None) -> Made:
     """Write it. Raises Conflict when there is some of it already, or a machine of that name."""
     if there():
         raise Conflict(ALREADY)
-    return _Writer(asked, tell).write()
+    made = _Writer(asked, tell).write()
+    audit.record("demo.add", "The demo was added", about=("demo", None, "demo"), after=asdict(made))
+    return made
 
 
 class _Writer:

@@ -9,7 +9,7 @@ from benchmarks import live, numbers
 from benchmarks.demo.machines import FLEET, gear_at
 from benchmarks.demo.marks import made_up
 from benchmarks.documents import Job, JobLive, Result, SampleBlock, Session, TelemetrySeries
-from obt_site import mongo
+from obt_site import audit, mongo
 
 REMOVED_AT_ONCE = 100
 # Bulky parts first and machines last: after an interruption the rest is still found, and `add` still refuses.
@@ -29,6 +29,8 @@ def remove() -> dict[str, int]:
     if any(gone.values()):
         numbers.renew("results")
         live.fleet_changed()
+        before = {name: count for name, count in gone.items() if count}
+        audit.record("demo.remove", "The demo was removed", about=("demo", None, "demo"), before=before)
     return gone
 
 

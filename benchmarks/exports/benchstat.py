@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from agent.obt_agent.metrics import NS_PER_S
 from benchmarks.documents import Result
-from benchmarks.judging import Judged, environment_of, judged
+from benchmarks.judging import Judged, judged
+from benchmarks.results import environment_of
 from obt_site.text import one_line
 
 NS_PER_MS = 1_000_000

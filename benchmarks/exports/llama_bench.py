@@ -11,7 +11,8 @@ from typing import Any
 from agent.obt_agent import contract
 from benchmarks.documents import Result
 from benchmarks.exports.flat import array
-from benchmarks.judging import Judged, environment_of, judged
+from benchmarks.judging import Judged, judged
+from benchmarks.results import environment_of
 from obt_site.formatting import iso
 
 SWITCHES = {"on": True, "off": False}

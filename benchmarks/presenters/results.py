@@ -58,6 +58,7 @@ class ResultList:
     newer: int  # results since then
     available: Sequence[str]  # metrics that any of these results has
     simulated_hidden: int
+    excluded_hidden: int
     dropped: Sequence[Dropped]
 
     @property
@@ -98,7 +99,7 @@ class ResultList:
 
 def result_list(query: Query) -> ResultList:
     """The page of results this query asks for."""
-    shorts = shelf.results()
+    shorts = shelf.every()
     clients = stored.machines()
     machines = {str(client.id): client.name for client in clients}
     series = stored.series_of(clients)
@@ -140,13 +141,21 @@ def result_list(query: Query) -> ResultList:
         newer=sum(one.number > top for one in shorts[:1000]),
         available=available(found.fitting),
         simulated_hidden=kept,
+        excluded_hidden=_left_out(found, query),
         dropped=[] if fitting else filters.what_to_drop(query, found, names),
     )
 
 
+def _left_out(found: explore.Found, query: Query) -> int:
+    """How many rows more there were with what a person has excluded."""
+    if query.filters.excluded:
+        return 0
+    return explore.rows(found.kept_out.get("excluded", ()), query.only_latest)
+
+
 def fitting_rows(query: Query) -> list[Short]:
     """Every row of the view, in its order: what an export has."""
-    shorts = shelf.results()
+    shorts = shelf.every()
     found = explore.find(shorts, query.filters, explore.leaves_simulated_out(shorts, query.filters))
     fitting = explore.latest(found.fitting) if query.only_latest else found.fitting
     return [one for group in _grouped(fitting, query) for one in group.items]

@@ -25,6 +25,7 @@ WORDS = {
     "outcome": "Outcome",
     "valid": "Valid",
     "simulated": "Simulated",
+    "excluded": "Excluded",
     "since": "Since",
     "until": "Until",
 }
@@ -33,6 +34,7 @@ SEVERAL = frozenset({"model", "client", "family", "quantization", "ollama", "sui
 VALUE_WORDS = {
     "valid": {"true": "valid only", "false": "not valid only"},
     "simulated": {"any": "included", "true": "only", "false": "left out"},
+    "excluded": {"with": "included", "only": "only"},
     "outcome": {"timed_out": "timed out", "any": "any, also without a number"},
 }
 
@@ -178,6 +180,8 @@ def _words(query: Query, names: Names, name: str) -> str:
         return "with those that measured nothing"
     if name == "simulated" and not query.filters.simulated:
         return "with the simulator's"
+    if name == "excluded" and not query.filters.excluded:
+        return "with those that are excluded"
     if name == "upto":
         return "with newer ones"
     values = _values(query, name)
@@ -188,4 +192,6 @@ def _words(query: Query, names: Names, name: str) -> str:
 def _lifted(query: Query, name: str) -> str:
     if name == "measured":
         return query.url(outcome="any")
+    if name == "excluded":
+        return query.url(excluded=None if query.filters.excluded else "with")
     return query.url(simulated="any") if name == "simulated" else query.url(**{name: None})

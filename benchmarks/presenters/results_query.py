@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import parse_qsl
 
@@ -105,6 +105,18 @@ class Query:
         return self.url(simulated="any")
 
     @property
+    def with_excluded(self) -> str:
+        return self.url(excluded="with")
+
+    @property
+    def only_excluded(self) -> str:
+        return self.url(excluded="only")
+
+    @property
+    def without_excluded(self) -> str:
+        return self.url(excluded=None)
+
+    @property
     def only_simulated(self) -> str:
         return self.url(simulated="true")
 
@@ -159,33 +171,19 @@ def _filters(asked: Asked) -> Filters:
     chosen["session"] = frozenset([session] if session else [])
     valid = asked.choice("valid", {"true": "true", "false": "false"}, None)
     chosen["valid"] = frozenset([valid] if valid else [])
-    until = _day(asked, "until")
+    until = asked.day("until")
     return Filters(
         chosen={name: values for name, values in chosen.items() if values},
         cell=asked.text("cell"),
         simulated=asked.choice("simulated", {"any": "any", "true": "true", "false": "false"}, None),
+        excluded=asked.choice("excluded", {"with": "with", "only": "only"}, None),
         any_outcome="any" in outcomes,
         search=asked.text("q"),
-        since=_day(asked, "since"),
+        since=asked.day("since"),
         until=None if until is None else until + timedelta(days=1),
         results=frozenset(asked.texts("result")),
         upto=asked.number("upto", 0, MOST_NUMBER),
     )
-
-
-def _day(asked: Asked, name: str) -> datetime | None:
-    """The start of a day, in UTC."""
-    text = asked.text(name)
-    if text is None:
-        return None
-    try:
-        found = date.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or not 1970 <= found.year <= 9000:
-        asked.drop(name, "is no day, like 2026-11-22")
-        return None
-    return datetime.combine(found, time(), UTC)
 
 
 def _order(asked: Asked) -> Order | None:

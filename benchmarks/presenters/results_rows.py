@@ -114,6 +114,8 @@ def _flags(one: Short, document: Mapping[str, Any], spread: Spread | None) -> li
     flags = []
     if one.outcome != "succeeded":
         flags.append((one.outcome.replace("_", " "), "bad"))
+    if one.excluded:
+        flags.append(("excluded", "bad"))
     if one.simulated:
         flags.append(("simulated", ""))
     if one.gpu_share is not None and 0 < one.gpu_share < WHOLLY_ON_GPU_PERCENT:

@@ -109,9 +109,8 @@ def test_the_sessions_filters_are_carried_over_and_find_the_same(browser, forge)
 
 
 def test_paused_sessions_are_paused_ones_there_too(browser, forge):
-    from benchmarks import sessions
 
-    paused = sessions.pause(world.session(forge), "jo")
+    paused = pausing.pause(world.session(forge), "jo")
     world.session(forge)
 
     assert [each["id"] for each in answer(browser, browser.get("/sessions?show=paused"))["items"]] == [str(paused.id)]

@@ -143,7 +143,7 @@ def test_a_page_asks_as_often_for_many_things_as_for_few(database, counting):
 
 def addresses(machine: Any, result: Any) -> list[str]:
     session = f"/sessions/{result.session}"
-    lists = ["/", "/events", "/fleet", "/models", "/sessions", "/sessions/new", "/results"]
+    lists = ["/", "/events", "/audit", "/fleet", "/models", "/sessions", "/sessions/new", "/results"]
     lists += ["/queue", "/palette", "/palette?q=m", f"/sessions?machine={machine.id}&q=m", "/settings", "/about"]
     over_time = [f"/history?model={result.model}&client={result.client}", f"/compare?with=result%3D{result.id}"]
     pair = f"/compare?base=client%3D{result.client}&with=model%3D{result.model}"

@@ -19,7 +19,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from obt_site import env
+from obt_site import audit, env
 from obt_site.access import Role, requires
 from obt_site.formatting import duration, number
 from obt_site.rate_table import Rate
@@ -120,7 +120,10 @@ def settings_page(request: HttpRequest) -> HttpResponse:
     """The page; a post changes the password, and says beside its field what is wrong with it."""
     form = _form(request)
     if request.method == "POST" and form.is_valid():
-        update_session_auth_hash(request, form.save())
+        user = form.save()
+        update_session_auth_hash(request, user)
+        name = user.get_username()
+        audit.record("person.password", f"{name} chose another password", about=("person", user.pk, name))
         messages.success(request, "Your password is changed. Other browsers have to sign in again.")
         return redirect("settings")
     role: Role = request.role  # type: ignore[attr-defined]

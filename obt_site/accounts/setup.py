@@ -16,6 +16,7 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from obt_site import audit
 from obt_site.access import Role
 from obt_site.errors import Conflict, FieldError, Forbidden, Invalid
 
@@ -60,9 +61,17 @@ def create_first_administrator(token: str, username: str, password: str) -> User
     return user
 
 
-@transaction.atomic
 def create_administrator(username: str, password: str) -> User:
     """A superuser with this name and password, if there is no user yet."""
+    user = _create(username, password)
+    made = {"name": user.username, "role": Role.ADMIN.word}
+    words = f"{user.username} was made the first administrator"
+    audit.record("person.create", words, about=("person", user.pk, user.username), after=made)
+    return user
+
+
+@transaction.atomic
+def _create(username: str, password: str) -> User:
     if not needed():
         raise Conflict("This OBT is already set up. Sign in instead.")
     problems = [*_name_problems(username), *_password_problems(username, password)]

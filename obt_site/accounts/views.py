@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from obt_site import actor
 from obt_site.accounts import setup
 from obt_site.errors import Conflict, Forbidden, Invalid
 
@@ -24,7 +25,9 @@ def setup_page(request: HttpRequest) -> HttpResponse:
     try:
         setup.check(token)
         if request.method == "POST":
-            user = setup.create_first_administrator(token, username, request.POST.get("password", ""))
+            newcomer = actor.Actor(actor.PERSON, username.strip(), None, request.META.get("REMOTE_ADDR"))
+            with actor.acting(newcomer):
+                user = setup.create_first_administrator(token, username, request.POST.get("password", ""))
             login(request, user, backend="django.contrib.auth.backends.ModelBackend")
             return redirect("fleet")
     except Conflict:

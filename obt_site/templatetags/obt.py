@@ -26,7 +26,7 @@ NO_REASON = "not measured"
 STYLESHEETS = (
     "tokens", "base", "topbar", "page", "buttons", "fields", "state", "table", "figures", "chart", "chart-tools",
     "notice", "headline", "tabs", "matrix", "lanes", "fleet", "home", "results", "result", "report", "plan",
-    "overlay", "auth", "compare", "history", "telemetry", "api", "habits",
+    "overlay", "auth", "compare", "history", "telemetry", "api", "habits", "audit",
 )  # fmt: skip
 """Every stylesheet, in the order of the cascade: one file per component."""
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from agent.obt_agent import contract
-from agents import hardware, verbs
+from agents import enrolment, hardware, verbs
 from agents.documents import Client
 from benchmarks.tests import world
 from obt_site.tests.server import RunningServer
@@ -55,7 +55,7 @@ def test_the_dialog_turns_green_when_the_machine_is_there(visitor: Page) -> None
     found = re.search(r"--token (\S+)", dialog.locator("#line-unix").inner_text())
     assert found
     assert found[1] not in visitor.url
-    answer = verbs.register(contract.RegisterRequest(found[1], "some-host", "0.1.0", contract.PROTOCOL))
+    answer = enrolment.register(contract.RegisterRequest(found[1], "some-host", "0.1.0", contract.PROTOCOL))
     expect(dialog).to_contain_text("Registered as bench")
     expect(dialog.locator(".note.good")).to_have_count(0)
 

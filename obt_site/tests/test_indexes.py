@@ -47,6 +47,14 @@ PAGES = [
     "/results/views",
     "/results/{result}",
     "/metrics",
+    "/audit",
+    "/audit?by=jo&kind=machine&q=forge",
+    "/audit?about={client}",
+    "/audit/1",
+    "/admin/documents/sessions/",
+    "/admin/documents/jobs/?state=queued",
+    "/admin/documents/results/?machine={client}",
+    "/admin/documents/results/{result}/delete/",
 ]
 CALLS = [
     "clients",

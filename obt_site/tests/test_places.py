@@ -26,7 +26,7 @@ def test_no_key_leads_to_two_places():
 def test_every_page_leads_to_every_place_of_bar_and_menu(database):
     found = links(signed_in(Role.VIEWER).get("/settings"))
 
-    assert {place.url for place in (*places.BAR, *places.MORE)} <= set(found)
+    assert {place.url for place in places.open_to((*places.BAR, *places.MORE), Role.VIEWER)} <= set(found)
 
 
 def test_a_viewer_is_not_led_to_what_only_others_may_do():

@@ -1,4 +1,4 @@
-"""The Redis of `OBT_REDIS_URL`, tried before anything is started. Its URL, which can hold a password, is not repeated."""
+"""The Redis of `OBT_REDIS_URL`, tried before anything is started. Its URL is never repeated: it can hold a password."""
 
 from __future__ import annotations
 

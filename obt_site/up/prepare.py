@@ -96,13 +96,15 @@ def _has_administrator() -> bool:
 
 
 def _make_first_administrator(environment: Environment) -> None:
+    from obt_site import actor  # noqa: PLC0415
     from obt_site.accounts import setup  # noqa: PLC0415
     from obt_site.errors import Conflict, Invalid  # noqa: PLC0415
 
     if not (environment.admin_username and environment.admin_password and setup.needed()):
         return
     try:
-        setup.create_administrator(environment.admin_username, environment.admin_password)
+        with actor.acting(actor.command("up")):
+            setup.create_administrator(environment.admin_username, environment.admin_password)
     except Invalid as error:
         raise CannotStart(f"OBT_ADMIN_USERNAME and OBT_ADMIN_PASSWORD cannot be used: {error.detail}") from None
     except Conflict:

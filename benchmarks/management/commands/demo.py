@@ -8,6 +8,7 @@ from pymongo.errors import PyMongoError
 
 from benchmarks.demo.add import Asked, add
 from benchmarks.demo.remove import remove
+from obt_site import actor
 from obt_site.errors import Refusal
 
 AWAY = "The database does not answer. Run `make up` first, or set OBT_MONGODB_URI."
@@ -27,7 +28,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            self._remove() if options["remove"] else self._add(options)
+            with actor.acting(actor.command("demo")):
+                self._remove() if options["remove"] else self._add(options)
         except PyMongoError:
             raise CommandError(AWAY) from None
         except Refusal as refusal:

@@ -1,0 +1,26 @@
+"""Giving an API token another name: the one thing of a token that may be corrected."""
+
+from obt_site import audit
+from obt_site.access import NAME_LENGTH, ApiToken
+from obt_site.errors import FieldError, Invalid, NotFound
+
+
+def find(token_id: str) -> ApiToken:
+    """The API token, or NotFound."""
+    token: ApiToken | None = ApiToken.objects(id=token_id).first()
+    if token is None:
+        raise NotFound("There is no such API token. It may have been removed.")
+    return token
+
+
+def rename(token: ApiToken, name: str) -> ApiToken:
+    """Give the token another name. Raises Invalid for a name that is none."""
+    before, wanted = token.name, name.strip()
+    if not wanted or len(wanted) > NAME_LENGTH or not wanted.isprintable():
+        message = f"A token's name has 1 to {NAME_LENGTH} printable characters."
+        raise Invalid(message, [FieldError("name", message)])
+    if wanted != before:
+        ApiToken._get_collection().update_one({"_id": token.id}, {"$set": {"name": wanted}})
+        words, about = f"The API token {before} is called {wanted} now", ("token", token.id, wanted)
+        audit.record("token.rename", words, about=about, before={"name": before}, after={"name": wanted})
+    return find(token.id)
