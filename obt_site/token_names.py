@@ -1,8 +1,8 @@
 """Giving an API token another name: the one thing of a token that may be corrected."""
 
 from obt_site import audit
-from obt_site.access import NAME_LENGTH, ApiToken
-from obt_site.errors import FieldError, Invalid, NotFound
+from obt_site.errors import NotFound
+from obt_site.tokens import ApiToken, checked_name
 
 
 def find(token_id: str) -> ApiToken:
@@ -15,10 +15,7 @@ def find(token_id: str) -> ApiToken:
 
 def rename(token: ApiToken, name: str) -> ApiToken:
     """Give the token another name. Raises Invalid for a name that is none."""
-    before, wanted = token.name, name.strip()
-    if not wanted or len(wanted) > NAME_LENGTH or not wanted.isprintable():
-        message = f"A token's name has 1 to {NAME_LENGTH} printable characters."
-        raise Invalid(message, [FieldError("name", message)])
+    before, wanted = token.name, checked_name(name)
     if wanted != before:
         ApiToken._get_collection().update_one({"_id": token.id}, {"$set": {"name": wanted}})
         words, about = f"The API token {before} is called {wanted} now", ("token", token.id, wanted)

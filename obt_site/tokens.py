@@ -101,7 +101,7 @@ def create(maker: Maker, name: str, role: Role, days: int | None) -> tuple[str, 
         raise Forbidden(f"A token can do no more than who makes it: at most {maker.role.word}, not {role.word}.")
     moment = now()
     fields: dict[str, Any] = {
-        "name": _checked_name(name),
+        "name": checked_name(name),
         "role": role.word,
         "user": maker.user.get_username() if maker.user is not None else None,
         "user_id": maker.user_id,
@@ -121,7 +121,8 @@ def create(maker: Maker, name: str, role: Role, days: int | None) -> tuple[str, 
     return f"{PREFIX}_{identity}_{secret}", token
 
 
-def _checked_name(name: str) -> str:
+def checked_name(name: str) -> str:
+    """A token's name, trimmed; raises Invalid for one that is none."""
     name = name.strip()
     if not name or len(name) > NAME_LENGTH or not name.isprintable():
         message = f"A token's name has 1 to {NAME_LENGTH} printable characters."

@@ -16,7 +16,8 @@ from benchmarks.exports import FORMATS
 from benchmarks.exports.flat import COLUMNS
 from benchmarks.tests import world
 from benchmarks.tests.api_calls import Api, problem
-from obt_site.access import Role, create_token
+from obt_site.access import Role
+from obt_site.tokens import create_token
 
 pytestmark = pytest.mark.django_db
 LLAMA, QWEN, _ = world.MODELS

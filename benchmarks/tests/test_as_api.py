@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from benchmarks import pausing
 from benchmarks.tests import world
 from obt_site.access import Role
 from obt_site.tests.people import links, signed_in
@@ -109,7 +110,6 @@ def test_the_sessions_filters_are_carried_over_and_find_the_same(browser, forge)
 
 
 def test_paused_sessions_are_paused_ones_there_too(browser, forge):
-
     paused = pausing.pause(world.session(forge), "jo")
     world.session(forge)
 

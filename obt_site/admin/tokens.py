@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
+from agents import enrolment
 from agents.documents import EnrolmentToken
 from obt_site import token_names
-from obt_site.access import NAME_LENGTH, ApiToken, Role
+from obt_site.access import Role
 from obt_site.admin.documents import Asked, Column, DocumentAdmin, Filter, Input, Page, has, whole
-from obt_site.clock import now
 from obt_site.errors import NotFound
+from obt_site.tokens import NAME_LENGTH, ApiToken
 
 ROLES = [(role.word, role.word.capitalize()) for role in Role]
-ENROLMENT_STATES = [("open", "Open"), ("used", "Used"), ("expired", "Expired")]
+ENROLMENT_STATES = [(state.value, state.value.capitalize()) for state in enrolment.TokenState]
 SHOWN_OF_ID = 12  # characters: an enrolment token's id is its hash, and is not shown
 LATEST_S = 10**10  # so that the newest comes first where texts are sorted
 
@@ -99,6 +100,4 @@ class EnrolmentTokens(DocumentAdmin[EnrolmentToken]):
 
 
 def _state(token: EnrolmentToken) -> str:
-    if token.used_at:
-        return "used"
-    return "expired" if token.expires_at < now() else "open"
+    return enrolment.state_of(token).value

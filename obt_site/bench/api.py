@@ -82,7 +82,8 @@ def row(path: str, api_ms: float, verb_ms: float) -> Row:
 
 
 def _token() -> dict[str, str]:
-    from obt_site.access import Role, create_token  # noqa: PLC0415
+    from obt_site.access import Role  # noqa: PLC0415
+    from obt_site.tokens import create_token  # noqa: PLC0415
 
     return {"Authorization": f"Bearer {create_token('bench', Role.VIEWER)}"}
 

@@ -6,10 +6,11 @@ from agents import verbs
 from benchmarks import results, sessions
 from benchmarks.tests import world
 from obt_site import token_names
-from obt_site.access import Role, create_token
+from obt_site.access import Role
 from obt_site.audit import AuditEntry
 from obt_site.tests.people import links, tags, words
 from obt_site.tests.test_admin_documents import SECTIONS, browser_of, first_of
+from obt_site.tokens import create_token
 
 pytestmark = pytest.mark.django_db
 

@@ -6,10 +6,11 @@ from agents import removal, verbs
 from benchmarks import fixes, results, sessions
 from benchmarks.tests import world
 from obt_site import token_names
-from obt_site.access import Role, create_token
+from obt_site.access import Role
 from obt_site.audit import AuditEntry
 from obt_site.auditing.undo import WAYS
 from obt_site.tests.people import signed_in, words
+from obt_site.tokens import create_token
 
 pytestmark = pytest.mark.django_db
 

@@ -3,8 +3,9 @@
 import pytest
 from django.test import Client
 
-from obt_site.access import Role, create_token
+from obt_site.access import Role
 from obt_site.tests.people import signed_in
+from obt_site.tokens import create_token
 
 pytestmark = pytest.mark.django_db
 

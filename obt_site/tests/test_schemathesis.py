@@ -21,7 +21,8 @@ from schemathesis.specs.openapi.checks import (
 
 from benchmarks.api import api
 from benchmarks.tests import world
-from obt_site.access import Role, create_token
+from obt_site.access import Role
+from obt_site.tokens import create_token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
 EXAMPLES = 8
