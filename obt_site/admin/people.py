@@ -41,8 +41,8 @@ class Audited:
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The same for a change; a password is only said to be another one."""
-        before: dict[str, Any]
-        before, secret = getattr(obj, "audited_before", ({}, ""))
+        kept: tuple[dict[str, Any], str] = getattr(obj, "audited_before", ({}, ""))
+        before, secret = kept
         after = self.values(obj)
         names = [name for name in after if after[name] != before.get(name)]
         if secret != self.secret(obj):
