@@ -64,6 +64,15 @@ def server(server_process: "RunningServer") -> "RunningServer":
     return server_process
 
 
+@pytest.fixture(autouse=True)
+def _nobody_acts() -> Iterator[None]:
+    """Who acted in the test before acts no more."""
+    from obt_site import actor
+
+    with actor.acting(actor.THE_SERVER):
+        yield
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Nothing a test does touches the person's own data folder."""

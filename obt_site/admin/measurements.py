@@ -61,7 +61,7 @@ class Sessions(DocumentAdmin[Session]):
                 return False
             return has(asked.search, found["name"], found.get("created_by"), f"#{found['number']}")
 
-        page = listing.sessions(cursors.number_of(asked.cursor), PAGE, keep)
+        page = listing.numbered(Session, "sessions", {}, keep, cursors.number_of(asked.cursor), PAGE)
         return Page(page.items, cursors.after_number(page.next))
 
     def find(self, identity: str) -> Session:
