@@ -13,7 +13,7 @@ from obt_site import env
 
 def check(tmp_path, **given: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OBT_")}
-    base = {"OBT_NO_VENV": "1", "OBT_DATA_DIR": str(tmp_path / "data"), "OBT_SECRET_KEY": "aB3-" * 20}
+    base = {"OBT_NO_VENV": "1", "OBT_DATA_DIR": str(tmp_path / "data"), "OBT_SECRET_KEY": "aB3-x9Zq" * 10}
     return subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
         cwd=env.ROOT,
