@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Optional
 
 from . import __version__, logs
-from .config import Config, is_loopback, platform_state_dir, server_url
+from .config import Config, check_ca_file, fingerprint, is_loopback, platform_state_dir, secret_in, server_url
 from .doctor import examine, record_to, report
 from .errors import AgentError
 from .loop import Agent
@@ -22,6 +22,7 @@ from .worker import Engine
 
 EXIT_STOPPED, EXIT_ERROR = 0, 1
 PARENT_PIPE = "OBT_PARENT_PIPE"
+TOKEN_VARIABLE = "OBT_ENROL_TOKEN"  # noqa: S105 - a name
 
 log = logging.getLogger(__name__)
 
@@ -43,20 +44,29 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="obt_agent",
         description="Measures this machine's Ollama and reports to an OBT server.",
-        epilog="Environment: OBT_SERVER, OBT_ENROL_TOKEN, OBT_OLLAMA_URL, OLLAMA_HOST, OBT_LOG_LEVEL, OBT_LOG_FORMAT.",
+        epilog="Environment: OBT_SERVER, OBT_ENROL_TOKEN or OBT_ENROL_TOKEN_FILE, OBT_CA_FILE, OBT_POLICY, "
+        "OBT_OLLAMA_URL, OLLAMA_HOST, OBT_LOG_LEVEL, OBT_LOG_FORMAT.",
     )
     environ = os.environ
     parser.add_argument("command", nargs="?", choices=("run", "doctor"), default="run")
     parser.add_argument("--server", default=environ.get("OBT_SERVER"), help="the server, e.g. http://127.0.0.1:8881")
-    parser.add_argument("--token", default=environ.get("OBT_ENROL_TOKEN"), help="enrolment token, needed once")
+    parser.add_argument("--token", help="enrolment token, needed once; others see it here, not in OBT_ENROL_TOKEN")
     parser.add_argument("--state-dir", type=Path, default=platform_state_dir(), help="default: %(default)s")
     parser.add_argument("--ollama-url", help="where Ollama is (default: found by OBT_OLLAMA_URL, OLLAMA_HOST, habit)")
     parser.add_argument("--name", help="the machine's name on the server (default: its host name)")
-    parser.add_argument("--ca-file", type=Path, help="certificate authority of the server, PEM")
+    ca_help = "certificate authority of the server, PEM"
+    parser.add_argument("--ca-file", type=_file, default=environ.get("OBT_CA_FILE") or None, help=ca_help)
+    parser.add_argument("--cert-sha256", help="trust the certificate with this fingerprint, and no other")
+    policy_help = "what this machine's owner allows (default: policy.ini in the state folder)"
+    parser.add_argument("--policy", type=_file, default=environ.get("OBT_POLICY") or None, help=policy_help)
     parser.add_argument("--record", type=Path, metavar="FILE", help="doctor: write what the probes read here to a file")
     parser.add_argument("--log-level", choices=logs.LEVELS, default=_log_level(environ))
     parser.add_argument("--version", action="version", version=f"obt_agent {__version__}")
     return parser
+
+
+def _file(text: str) -> Path:
+    return Path(text).expanduser().absolute()
 
 
 def _log_level(environ: Mapping[str, str]) -> str:
@@ -68,7 +78,7 @@ def _doctor(options: argparse.Namespace) -> int:
     if options.record is not None:
         return report(record_to(options.record, options.state_dir), lambda line: print(line, flush=True))
     server = server_url(options.server) if options.server else None
-    findings = examine(server, options.state_dir, options.ollama_url, options.ca_file)
+    findings = examine(server, options.state_dir, options.ollama_url, options.ca_file, _pinned(options), options.policy)
     return report(findings, lambda line: print(line, flush=True))
 
 
@@ -87,18 +97,26 @@ def _config(options: argparse.Namespace) -> Config:
     config = Config(
         server=server_url(options.server),
         state_dir=options.state_dir.expanduser().absolute(),
-        token=options.token or None,
+        token=options.token or secret_in(os.environ, TOKEN_VARIABLE),
         ollama_url=options.ollama_url,
         name=options.name,
         ca_file=options.ca_file,
+        cert_sha256=_pinned(options),
+        policy=options.policy,
     )
-    if config.ca_file and not config.ca_file.is_file():
-        raise AgentError(f"The certificate file {config.ca_file} is not there.")
+    if config.ca_file:
+        check_ca_file(config.ca_file)
+    if config.cert_sha256 and not config.server.startswith("https:"):
+        raise AgentError("--cert-sha256 is about https, and the server's address begins with http.")
     if config.server.startswith("http:") and not is_loopback(config.server):
         log.warning(
             "The connection to %s is not encrypted; use https between machines you do not trust.", config.server
         )
     return config
+
+
+def _pinned(options: argparse.Namespace) -> Optional[str]:
+    return fingerprint(options.cert_sha256) if options.cert_sha256 else None
 
 
 def _measure() -> Engine:

@@ -6,9 +6,11 @@ import contextlib
 import ipaddress
 import json
 import os
+import re
+import ssl
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 from urllib.parse import urlsplit
@@ -22,10 +24,12 @@ CREDENTIAL_FILE = "credential.json"
 class Config:
     server: str  # scheme://host:port[/prefix], without a slash at the end
     state_dir: Path
-    token: Optional[str] = None  # enrolment token: single use, exchanged for a credential
+    token: Optional[str] = field(default=None, repr=False)  # enrolment token: single use, exchanged for a credential
     ollama_url: Optional[str] = None  # None: look for it (detect.py)
     name: Optional[str] = None
-    ca_file: Optional[Path] = None
+    ca_file: Optional[Path] = None  # authority of the server's certificate; None: those the system trusts
+    cert_sha256: Optional[str] = None  # fingerprint of the one certificate to trust, whatever name is in it
+    policy: Optional[Path] = None  # None: policy.ini in the state folder, if there is one
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Enrolment:
     server: str
     client: str
     name: str
-    credential: str
+    credential: str = field(repr=False)
 
 
 def default_state_dir(platform: str, environ: Mapping[str, str]) -> Path:
@@ -142,3 +146,38 @@ def usable_enrolment(config: Config, stored: Optional[Enrolment]) -> Optional[En
 
 def platform_state_dir() -> Path:
     return default_state_dir(sys.platform, os.environ)
+
+
+def secret_in(environ: Mapping[str, str], name: str) -> Optional[str]:
+    """A secret of the environment: `name`, or what the file that `name`_FILE names holds. Raises AgentError."""
+    value, file = environ.get(name), environ.get(f"{name}_FILE")
+    if not file:
+        return value or None
+    if value:
+        raise AgentError(f"{name} and {name}_FILE are both set; keep the one that is meant.")
+    try:
+        text = Path(file).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text file"
+        raise AgentError(f"{name}_FILE names {file}, which cannot be read ({reason}).") from None
+    if not text:
+        raise AgentError(f"{name}_FILE names {file}, which is empty.")
+    return text
+
+
+def fingerprint(text: str) -> str:
+    """A certificate's SHA-256 as 64 hexadecimal digits; colons between them are taken. Raises AgentError."""
+    digits = text.replace(":", "").strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise AgentError("A certificate's fingerprint for --cert-sha256 has 64 hexadecimal digits.")
+    return digits
+
+
+def check_ca_file(path: Path) -> None:
+    """Raises AgentError when the file holds no certificate."""
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except FileNotFoundError:
+        raise AgentError(f"The certificate file {path} is not there.") from None
+    except (OSError, ValueError):  # SSLError is an OSError
+        raise AgentError(f"The certificate file {path} cannot be read, or holds no certificate in PEM form.") from None

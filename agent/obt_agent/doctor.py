@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
-import requests
-
-from .config import is_loopback, load_enrolment, make_state_dir
+from .config import check_ca_file, is_loopback, load_enrolment, make_state_dir
 from .contract import MINIMUM_FREE_DISK_BYTES
 from .detect import find
 from .errors import AgentError
 from .hardware import collect
-from .link import describe
+from .link import Link, LinkError, Refused
 from .locality import is_local
 from .ollama import OllamaClient, OllamaError
+from .owner import Owner
 from .power import read_power
 from .probes.choose import choose, nvml
 from .probes.record import record, write
@@ -35,12 +34,18 @@ class Finding(NamedTuple):
 
 
 def examine(
-    server: Optional[str], state_dir: Path, ollama_url: Optional[str], ca_file: Optional[Path]
+    server: Optional[str],
+    state_dir: Path,
+    ollama_url: Optional[str],
+    ca_file: Optional[Path] = None,
+    cert_sha256: Optional[str] = None,
+    policy: Optional[Path] = None,
 ) -> Iterator[Finding]:
     yield from _state(state_dir)
     yield from _ollama(ollama_url)
     yield from _machine(state_dir)
-    yield from _server(server, state_dir, ca_file)
+    yield from _policy(Owner(state_dir, policy))
+    yield from _server(server, state_dir, ca_file, cert_sha256)
 
 
 def record_to(file: Path, state_dir: Path) -> Iterator[Finding]:
@@ -137,7 +142,27 @@ def _power() -> Iterator[Finding]:
         yield Finding(NOTE, f"{what}: {why}")
 
 
-def _server(server: Optional[str], state_dir: Path, ca_file: Optional[Path]) -> Iterator[Finding]:
+def _policy(owner: Owner) -> Iterator[Finding]:
+    """The policy in force, as it is at this moment."""
+    try:
+        words = list(owner.in_words())
+    except AgentError as error:
+        yield Finding(PROBLEM, str(error), "Mend the file, or remove it to allow everything (docs/machine-policy.md).")
+        return
+    if not words:
+        yield Finding(OK, f"No policy of this machine ({owner.path}): any model may run, at any hour.")
+        return
+    yield Finding(OK, f"The policy of this machine is {owner.path}.")
+    for sentence in words:
+        yield Finding(NOTE, sentence)
+    waits = owner.waits()
+    if waits:
+        yield Finding(NOTE, f"No job would begin now. {waits}")
+
+
+def _server(
+    server: Optional[str], state_dir: Path, ca_file: Optional[Path], cert_sha256: Optional[str]
+) -> Iterator[Finding]:
     try:
         stored = load_enrolment(state_dir)
     except AgentError:
@@ -146,20 +171,16 @@ def _server(server: Optional[str], state_dir: Path, ca_file: Optional[Path]) -> 
     if url is None:
         yield Finding(NOTE, "No server was given.", "Give one with --server to have it looked at.")
         return
-    session = requests.Session()
-    session.trust_env = not is_loopback(url)
     try:
-        answer = session.get(
-            f"{url}/health/live", timeout=TIMEOUT_S, allow_redirects=False, verify=str(ca_file) if ca_file else True
-        )
-    except requests.RequestException as error:
-        yield Finding(PROBLEM, describe(error, url), "Check the address, the network and whether the server runs.")
+        if ca_file is not None:
+            check_ca_file(ca_file)
+        Link(url, ca_file=ca_file, cert_sha256=cert_sha256).look(TIMEOUT_S)
+    except Refused as error:
+        yield Finding(PROBLEM, f"The server at {url} answers HTTP {error.status}.", "Check that this is OBT's address.")
+    except (AgentError, LinkError) as error:
+        yield Finding(PROBLEM, str(error), "Check the address, the network and whether the server runs.")
         return
-    if answer.status_code == 200:
-        yield Finding(OK, f"The server at {url} answers.")
     else:
-        yield Finding(
-            PROBLEM, f"The server at {url} answers HTTP {answer.status_code}.", "Check that this is OBT's address."
-        )
+        yield Finding(OK, f"The server at {url} answers.")
     if url.startswith("http:") and not is_loopback(url):
         yield Finding(NOTE, "The connection is not encrypted.", "Use https between machines you do not trust.")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import json
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -43,6 +44,7 @@ from .interruptible import InterruptibleAdapter
 
 PREFIX = "/api/v1/agent"
 SYNC_PATH = "/sync"
+LIVE_PATH = "/health/live"
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
 RESULT_READ_TIMEOUT_S = 120.0
@@ -86,7 +88,9 @@ class _Way:
     Every call through requests itself takes as long again, from a machine that is being measured.
     """
 
-    def __init__(self, server: str, ca_file: Optional[Path], adapter: HTTPAdapter) -> None:
+    def __init__(
+        self, server: str, ca_file: Optional[Path], adapter: HTTPAdapter, cert_sha256: Optional[str] = None
+    ) -> None:
         self.adapter = adapter
         with requests.Session() as session:
             session.trust_env = not is_loopback(server)
@@ -97,16 +101,25 @@ class _Way:
         pool = self.adapter.get_connection_with_tls_context(request, verify, proxies=proxies)
         self.adapter.cert_verify(pool, server, verify, None)  # type: ignore[no-untyped-call]
         self.pool = cast(urllib3.HTTPConnectionPool, pool)
+        if cert_sha256 is not None and isinstance(pool, urllib3.HTTPSConnectionPool):
+            # The one certificate says more than an authority and a name; urllib3 ends a connection that shows another.
+            pool.assert_fingerprint, pool.cert_reqs = cert_sha256, "CERT_NONE"
         self.prefix = self.adapter.request_url(request, proxies).removesuffix(PREFIX)  # of a proxy: the whole address
 
 
 class Link:
     """Thread-safe: every thread has a connection of its own."""
 
-    def __init__(self, server: str, credential: Optional[str] = None, ca_file: Optional[Path] = None) -> None:
+    def __init__(
+        self,
+        server: str,
+        credential: Optional[str] = None,
+        ca_file: Optional[Path] = None,
+        cert_sha256: Optional[str] = None,
+    ) -> None:
         self.server = server
         self._credential = credential
-        self._ca_file = ca_file
+        self._ca_file, self._cert_sha256 = ca_file, cert_sha256
         self._local = threading.local()
         self._syncing: Optional[InterruptibleAdapter] = None
 
@@ -137,6 +150,10 @@ class Link:
         """Deliver a ResultBody that was made into bytes before, so that each try sends the very same."""
         self._request("PUT", f"/jobs/{quote(job, safe='')}/result", body, timeout_s)
 
+    def look(self, timeout_s: float) -> None:
+        """Ask whether the server lives; without a credential. Raises LinkError when it does not say so."""
+        self._request("GET", LIVE_PATH, b"", timeout_s)
+
     # -- HTTP ----------------------------------------------------------------------------------------------------
 
     def _way(self, path: str) -> _Way:
@@ -147,7 +164,8 @@ class Link:
         name = "sync" if path == SYNC_PATH else "other"
         way: Optional[_Way] = getattr(self._local, name, None)
         if way is None:
-            way = _Way(self.server, self._ca_file, InterruptibleAdapter() if path == SYNC_PATH else HTTPAdapter())
+            adapter = InterruptibleAdapter() if path == SYNC_PATH else HTTPAdapter()
+            way = _Way(self.server, self._ca_file, adapter, self._cert_sha256)
             setattr(self._local, name, way)
         return way
 
@@ -173,7 +191,7 @@ class Link:
             way = self._way(path)
             with way.pool.urlopen(
                 method,
-                way.prefix + PREFIX + path,
+                way.prefix + (path if path == LIVE_PATH else PREFIX + path),
                 body,
                 headers,
                 retries=False,
@@ -196,7 +214,7 @@ def describe(error: Exception, server: str) -> str:
     """Why no answer came, as a sentence."""
     text = str(error)
     if isinstance(error, (requests.exceptions.SSLError, PoolSSLError)):
-        return f"The certificate of {server} is not trusted; give its authority with --ca-file ({_inner(text)})."
+        return _untrusted(text, server)
     if isinstance(error, (requests.exceptions.ProxyError, PoolProxyError)):
         return f"The proxy of this machine's environment does not lead to {server} ({_inner(text)})."
     if isinstance(error, (requests.exceptions.Timeout, PoolTimeout)) and not isinstance(error, NewConnectionError):
@@ -206,6 +224,30 @@ def describe(error: Exception, server: str) -> str:
     if any(sign in text for sign in ("Name or service", "getaddrinfo", "resolve", "nodename")):
         return f"The name {urlsplit(server).hostname} could not be found."
     return f"The server at {server} cannot be reached ({_inner(text)})."
+
+
+# What OpenSSL and urllib3 say, and what it means; the first that fits.
+UNTRUSTED = (
+    (r"wrong.version.number|record.layer.failure|unexpected.eof|EOF occurred|http.request",
+     "What answers at {server} does not speak https. The agent never goes on without encryption by itself: give the "
+     "address of its https port, or http:// if that is meant."),
+    (r"certificate has expired", "The certificate of {server} has expired; it has to be renewed on the server."),
+    (r"not yet valid", "The certificate of {server} is not valid yet; is this machine's clock right?"),
+    (r"ostname mismatch|IP address mismatch|doesn't match|no appropriate",
+     "The certificate of {server} is for another name; give the server's address as the certificate has it."),
+    (r"ingerprint", "{server} shows another certificate than the one that --cert-sha256 names."),
+    (r"self.signed certificate(?! in)",
+     "The certificate of {server} is vouched for by nobody but itself; if it is yours, name it with --ca-file."),
+    (r"local issuer|self.signed certificate in|unable to get issuer|unknown ca",
+     "The certificate of {server} is from an authority that this machine does not know; name it with --ca-file."),
+)  # fmt: skip
+
+
+def _untrusted(text: str, server: str) -> str:
+    for sign, sentence in UNTRUSTED:
+        if re.search(sign, text, re.IGNORECASE):
+            return sentence.format(server=server)
+    return f"The certificate of {server} is not trusted; give its authority with --ca-file ({_inner(text)})."
 
 
 def _inner(text: str) -> str:

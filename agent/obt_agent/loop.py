@@ -25,6 +25,7 @@ from .errors import AgentError
 from .inventory import Inventory
 from .link import Link, LinkError
 from .lock import StateLock
+from .owner import Owner
 from .spool import Spool
 from .sync import SyncLoop
 from .watch import OllamaWatch
@@ -44,6 +45,7 @@ class Agent:
 
     def __init__(self, config: Config, engine: Engine, minimum_free_bytes: int = MINIMUM_FREE_DISK_BYTES) -> None:
         self.config, self._engine, self._minimum_free_bytes = config, engine, minimum_free_bytes
+        self.owner = Owner(config.state_dir, config.policy)
         self._stop, self._abort, self._fatal = threading.Event(), threading.Event(), threading.Event()
         self._ended = threading.Event()  # one of them is set
         self._problem = ""
@@ -61,6 +63,7 @@ class Agent:
     def run(self) -> None:
         """Raises AgentError with a sentence when the agent cannot go on."""
         make_state_dir(self.config.state_dir)
+        self.owner.be_nice()
         lock = StateLock(self.config.state_dir)
         lock.take()
         try:
@@ -69,7 +72,7 @@ class Agent:
             lock.release()
 
     def _run(self) -> None:
-        link = Link(self.config.server, ca_file=self.config.ca_file)
+        link = Link(self.config.server, ca_file=self.config.ca_file, cert_sha256=self.config.cert_sha256)
         self._enrol(link)
         if self._stop.is_set():
             return
@@ -99,9 +102,19 @@ class Agent:
         self.inventory = Inventory(self.config.state_dir, self._changed)
         self.watch = OllamaWatch(found.url, self._changed, self._busy)
         self.deliverer = Deliverer(spool, link, self._changed)
-        self.worker = Worker(spool, link, self._engine, self.inventory, self.watch, self.deliverer.wake, self._changed)
+        self.worker = Worker(
+            spool, link, self._engine, self.inventory, self.watch, self.owner, self.deliverer.wake, self._changed
+        )
         sync = SyncLoop(
-            link, spool, self.worker, self.watch, self.inventory, hostname(), self._lost(link), self._minimum_free_bytes
+            link,
+            spool,
+            self.worker,
+            self.watch,
+            self.inventory,
+            self.owner,
+            hostname(),
+            self._lost(link),
+            self._minimum_free_bytes,
         )
         self.watch.start()
         self.inventory.watch(self._stop, self._busy)

@@ -22,6 +22,7 @@ from .contract import (
 from .inventory import Inventory
 from .link import Link, LinkError, Unauthorized, retryable
 from .machine import HostReading
+from .owner import Owner
 from .probes import host_reading
 from .spool import Spool
 from .watch import OllamaWatch
@@ -45,12 +46,14 @@ class SyncLoop:
         worker: Worker,
         watch: OllamaWatch,
         inventory: Inventory,
+        owner: Owner,
         hostname: str,
         lost: Callable[[LinkError], bool],
         minimum_free_bytes: int = MINIMUM_FREE_DISK_BYTES,
     ) -> None:
         self._link, self._spool, self._worker, self._watch = link, spool, worker, watch
         self._inventory, self._hostname, self._lost = inventory, hostname, lost
+        self._owner = owner
         self._minimum_free_bytes = minimum_free_bytes
         self.boot_id = uuid.uuid4().hex
         self.stopping = False  # the agent takes no more jobs
@@ -131,6 +134,7 @@ class SyncLoop:
 
     def _request(self) -> SyncRequest:
         reading = self._worker.reading() or self._idle_reading()
+        self._keep_to_hours()
         slots, refusal = self._slots(reading)
         inventory, watch = self._inventory, self._watch
         models, models_hash = watch.models, watch.models_hash
@@ -153,6 +157,13 @@ class SyncLoop:
         )
         return fitted(request)
 
+    def _keep_to_hours(self) -> None:
+        """A job that runs when the owner's hours end goes back to the queue."""
+        if self._worker.is_measuring():
+            why = self._owner.waits(measuring=True)
+            if why is not None:
+                self._worker.give_back(why)
+
     def _idle_reading(self) -> HostReading:
         return host_reading(self._inventory.machine.read())
 
@@ -164,6 +175,9 @@ class SyncLoop:
             return 0, None
         if not self._watch.state.reachable:
             return 0, self._watch.state.message
+        waits = self._owner.waits()
+        if waits is not None:
+            return 0, waits
         free = reading.disk_free_bytes
         least = self._minimum_free_bytes
         if free is not None and free < least:

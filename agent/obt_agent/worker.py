@@ -10,12 +10,14 @@ from typing import Callable, NamedTuple, Optional, Protocol
 
 from . import cancel as reasons
 from . import wire
+from .backoff import Backoff
 from .cancel import Cancel, Released
 from .contract import Hardware, JobOffer, OllamaState, ResultBody
 from .inventory import Inventory
 from .link import Link
 from .machine import HostReading
 from .ollama import OllamaClient
+from .owner import Owner
 from .probes.ollama import OllamaProbe
 from .processes import find_server
 from .progress import Reporter
@@ -23,6 +25,8 @@ from .results import CellRun, JobError
 from .spool import ACCEPTED, FINISHED, RUNNING, Held, JobStore, Spool
 from .telemetry import Recorder
 from .watch import OllamaWatch
+
+RELEASE_AGAIN_S = 2.0  # at most, between tries to give a job back
 
 log = logging.getLogger(__name__)
 
@@ -61,11 +65,12 @@ class Worker:
         engine: Engine,
         inventory: Inventory,
         watch: OllamaWatch,
+        owner: Owner,
         on_result: Callable[[], None],
         on_idle: Callable[[], None],
     ) -> None:
         self._spool, self._link, self._engine = spool, link, engine
-        self._inventory, self._watch = inventory, watch
+        self._inventory, self._watch, self._owner = inventory, watch, owner
         self._on_result, self._on_idle = on_result, on_idle
         self._lock = threading.Lock()
         self._running: Optional[Running] = None
@@ -116,6 +121,14 @@ class Worker:
         """Finish the current sample, release the job, take no other."""
         self._stop_with(lambda running: running.cancel.finish_soon())
 
+    def give_back(self, why: str) -> None:
+        """Finish the current sample and give the job back to the queue; others may follow later."""
+        with self._lock:
+            running = self._running
+        if running is not None and not running.cancel.finishing:
+            log.info("Job %s is given back: %s", running.offer.job, why)
+            running.cancel.finish_soon()
+
     def abort(self) -> None:
         """Leave the job as it is, now."""
         self._stop_with(lambda running: running.cancel.set(reasons.ABORT))
@@ -150,7 +163,7 @@ class Worker:
                 self._run_job(held)
             except Exception:
                 log.exception("Job %s ended with a fault of the agent.", held.offer.job)
-                self._give_up(held)
+                self._fail(held, "agent_error", "The agent failed to run the job; its log has the details.")
             self._on_result()
         self._idle.set()
 
@@ -160,6 +173,12 @@ class Worker:
 
     def _run_job(self, held: Held) -> None:
         offer, t0 = held.offer, time.perf_counter() - held.elapsed_s
+        refused = self._owner.refuses(offer.model, self._watch.url)
+        waits = self._owner.waits()
+        if refused is not None and waits is None:
+            log.warning("Job %s is refused: %s", offer.job, refused)
+            self._fail(held, "policy", refused)
+            return
         state, machine = self._watch.state, self._inventory.machine
         own = OllamaProbe(lambda: find_server(self._watch.url))
         recorder = Recorder([*machine.probes, own], of_this_machine=state.local, missing=machine.missing)
@@ -167,6 +186,8 @@ class Worker:
         reporter = Reporter(offer, self._spool, self._link, running.cancel, t0, recorder.latest)
         self._begin(running)
         try:
+            if waits is not None:
+                raise Released
             if held.state == ACCEPTED and not reporter.acknowledge():
                 self._not_begun(running)
                 return
@@ -176,16 +197,16 @@ class Worker:
             reporter.start()
             self._settle(running, self._measure(running, reporter, state))
         except Released:
-            self._release(offer, reporter)
+            self._release(running, reporter)
         finally:
             reporter.close()
             recorder.stop()
             with self._lock:
                 self._running = None
 
-    def _give_up(self, held: Held) -> None:
-        """The agent itself failed outside of measuring: say so, rather than hold the job for ever."""
-        offer, error = held.offer, JobError("agent_error", "The agent failed to run the job; its log has the details.")
+    def _fail(self, held: Held, kind: str, message: str) -> None:
+        """End a job without measuring: say why, rather than hold it for ever."""
+        offer, error = held.offer, JobError(kind, message[:2000])
         result = without_engine(offer, self._spool.store(offer), "failed", held.elapsed_s, error)
         self._spool.finish(offer.job, offer.attempt, wire.dumps(result))
 
@@ -247,12 +268,17 @@ class Worker:
                 log.error("The result of job %s is in memory only: the disk is full. Make room for it.", offer.job)
                 self._left.add((offer.job, offer.attempt))
 
-    def _release(self, offer: JobOffer, reporter: Reporter) -> None:
-        if reporter.release():
-            log.info("Job %s was given back to the queue.", offer.job)
-            self._spool.forget(offer.job, offer.attempt)
-        else:
-            self._left.add((offer.job, offer.attempt))
+    def _release(self, running: Running, reporter: Reporter) -> None:
+        """Give the job back; while the agent goes on, until the server knows."""
+        offer, backoff = running.offer, Backoff(highest_s=RELEASE_AGAIN_S)
+        while not reporter.release():
+            if self._stopping:
+                self._left.add((offer.job, offer.attempt))
+                return
+            if running.cancel.wait(backoff.next_s()):
+                break
+        log.info("Job %s was given back to the queue.", offer.job)
+        self._spool.forget(offer.job, offer.attempt)
 
 
 def without_engine(

@@ -31,7 +31,10 @@ class OllamaShape(Shape):
 
 
 class ClientShape(Shape):
-    """A machine with an agent. `state` is what it is at this moment: online, degraded, late or offline."""
+    """A machine with an agent. `state` is what it is at this moment: online, degraded, late or offline.
+
+    `reason`: what is wrong with it, or why it takes no job.
+    """
 
     id: str
     name: str
@@ -74,7 +77,7 @@ def shape(client: Client, hardware: dict[str, Any] | None) -> ClientShape:
         name=client.name,
         hostname=client.hostname,
         state=now.state.value,
-        reason=now.reason,
+        reason=now.reason or client.refusal,
         state_since=now.since or client.state_since,
         last_seen_at=client.last_seen_at,
         agent_version=client.agent_version,

@@ -192,15 +192,15 @@ def _lane(
         jobs=len(jobs),
         failures=[_failure(job) for job in jobs if job["state"] in (State.FAILED, State.TIMED_OUT)],
         retry_at=min(retries, default=None),
-        waiting_because=None if is_over or running is not None else _waiting_because(paused, verdict),
+        waiting_because=None if is_over or running is not None else _waiting_because(paused, verdict, client),
         waiting_since=None if paused or verdict is None or not verdict.reason else verdict.since,
     )
 
 
-def _waiting_because(paused: bool, verdict: presence.Verdict | None) -> str | None:
+def _waiting_because(paused: bool, verdict: presence.Verdict | None, client: Client | None) -> str | None:
     if paused:
         return "The session is paused: nothing starts before it is resumed."
-    return verdict.reason if verdict else None
+    return verdict.reason or client.refusal if verdict and client else None
 
 
 def _state(client: Client | None, jobs: Sequence[Stored], running: Stored | None, is_over: bool) -> tuple[str, str]:

@@ -125,7 +125,7 @@ def _stands(client: Client | None, verdict: presence.Verdict | None) -> tuple[st
         return "The machine was removed.", None
     if client.paused:
         return "The machine is paused: it takes no new job.", None
-    return verdict.reason, verdict.since
+    return verdict.reason or client.refusal, verdict.since
 
 
 def _lines(jobs: Sequence[Stored], sessions: Mapping[ObjectId, Stored], stands: bool) -> list[Line]:
