@@ -4,6 +4,7 @@ PYTHON ?= python3
 IN_VENV := .venv/bin/python
 TESTS ?=
 BENCH ?=
+PRODUCT := obt_site agents benchmarks agent manage.py .ci
 UV := $(or $(shell command -v uv),.venv/bin/uv)
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--prerelease if-necessary-or-explicit --custom-compile-command 'make lock'
@@ -19,10 +20,12 @@ up: ## start server, database and an agent for this machine
 test: lint ## check and test everything; TESTS="agent -k spool" tests a part
 	$(IN_VENV) -m pytest -n 2 --dist loadgroup $(TESTS)
 
-lint: dev ## style and types
+lint: dev ## style, types, and what is known to be unsafe
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
 	$(IN_VENV) -m mypy
+	$(IN_VENV) -m bandit --quiet --recursive --configfile pyproject.toml $(PRODUCT)
+	$(IN_VENV) .ci/advisories.py
 
 format: dev ## put the style right where a program can
 	$(IN_VENV) -m ruff check --fix .

@@ -226,7 +226,7 @@ def _run_inside(argv: list[str]) -> int:
     command = [str(venv_python()), str(ROOT / "manage.py"), *argv[1:]]
     sys.stdout.flush()
     if os.name != "nt":
-        os.execv(command[0], command)  # noqa: S606  (the same process, so that signals and the exit code are its own)
+        os.execv(command[0], command)  # noqa: S606  (the same process, so that signals and the exit code are its own)  # nosec B606
     return run_and_pass_signals(command)
 
 

@@ -15,7 +15,7 @@ DEFAULT_PORT = 11434
 DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 COMMAND_TIMEOUT_S = 3.0
 _SCHEME_PORTS = {"http": 80, "https": 443}
-_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - read, never bound
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - read, never bound  # nosec B104
 
 
 class Found(NamedTuple):

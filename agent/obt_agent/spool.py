@@ -67,7 +67,7 @@ class Spool:
     def jobs(self, *states: str) -> list[Held]:
         """Jobs in any of these states, oldest first; one that an older agent wrote in another form is forgotten."""
         marks = ",".join("?" * len(states))
-        sql = f"SELECT job, attempt, offer, state, elapsed_s FROM jobs WHERE state IN ({marks}) ORDER BY taken_at"  # noqa: S608
+        sql = f"SELECT job, attempt, offer, state, elapsed_s FROM jobs WHERE state IN ({marks}) ORDER BY taken_at"  # noqa: S608  # nosec B608
         held = []
         for job, attempt, offer, state, elapsed_s in self._file.rows(sql, states):
             try:
@@ -97,7 +97,7 @@ class Spool:
 
         def delete(db: sqlite3.Connection) -> None:
             for table in ("samples", "events", "jobs"):
-                db.execute(f"DELETE FROM {table} WHERE job=? AND attempt=?", (job, attempt))  # noqa: S608
+                db.execute(f"DELETE FROM {table} WHERE job=? AND attempt=?", (job, attempt))  # noqa: S608  # nosec B608
 
         self._file.write(delete, use_reserve=True)  # what is deleted frees more than it takes
         with self._file.lock:
@@ -113,7 +113,7 @@ class Spool:
 
         def save(db: sqlite3.Connection) -> bool:
             for table in ("samples", "events"):
-                db.execute(f"DELETE FROM {table} WHERE job=? AND attempt=?", (job, attempt))  # noqa: S608
+                db.execute(f"DELETE FROM {table} WHERE job=? AND attempt=?", (job, attempt))  # noqa: S608  # nosec B608
             db.execute("UPDATE jobs SET state=?, result=? WHERE job=? AND attempt=?", (FINISHED, body, job, attempt))
             return True
 

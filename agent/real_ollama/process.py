@@ -111,14 +111,14 @@ class OllamaProcess:
 
     def get(self, path: str) -> Any:
         """The decoded JSON answer to a GET. Raises OSError (urllib's errors are ones)."""
-        with urllib.request.urlopen(self.url + path, timeout=REQUEST_TIMEOUT_S) as answer:  # noqa: S310 (own server)
+        with urllib.request.urlopen(self.url + path, timeout=REQUEST_TIMEOUT_S) as answer:  # noqa: S310 (own server)  # nosec B310
             return json.load(answer)
 
     def post(self, path: str, body: dict[str, Any] | bytes) -> bytes:
         """The raw answer to a POST of JSON, or of bytes as they are. Raises OSError."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=data, method="POST")  # noqa: S310 (own server)
-        with urllib.request.urlopen(request, timeout=REQUEST_TIMEOUT_S) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=REQUEST_TIMEOUT_S) as answer:  # noqa: S310  # nosec B310
             return bytes(answer.read())
 
     def stop(self) -> None:

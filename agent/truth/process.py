@@ -51,7 +51,7 @@ class TruthProcess:
 
     def records(self) -> list[Record]:
         """What it did until now, the latest last."""
-        with urlopen(f"{self.url}/truth", timeout=TIMEOUT_S) as answer:  # noqa: S310 - an address of our own
+        with urlopen(f"{self.url}/truth", timeout=TIMEOUT_S) as answer:  # noqa: S310 - an address of our own  # nosec B310
             return from_json(json.load(answer))
 
     def _end(self) -> None:

@@ -170,7 +170,7 @@ def _point(one: HistoryPoint, scale: tuple[float, float], span: tuple[float, flo
 
 def _whisker(one: HistoryPoint, at: str, scale: tuple[float, float]) -> SafeString:
     if one.low is None or one.high is None or one.low == one.high:
-        return mark_safe("")
+        return mark_safe("")  # nosec B308
     y1, y2 = _y(one.low, scale), _y(one.high, scale)
     is_range = is_only_a_range(one.n)
     line = el("line", {"class": "whk rg" if is_range else "whk", "x1": at, "x2": at, "y1": y1, "y2": y2})

@@ -161,7 +161,7 @@ def _side(
     median: float | None, low: float | None, high: float | None, unit: str, scale: tuple[float, float], n: int
 ) -> SafeString:
     if median is None:
-        return mark_safe("")
+        return mark_safe("")  # nosec B308
     middle = HEIGHT_PX * (1 - share(median, *scale))
     labels = [text(f"median {measured(median, unit)}", {"class": "t1", "x": 10, "y": f"{middle:.1f}", "dy": 4})]
     for value, push in ((high, -1), (low, 1)):

@@ -41,7 +41,7 @@ def _exec_tied_to(parent: int, number: int, command: list[str]) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:  # it died before the call above
         sys.exit(EXIT_ORPHANED)
-    os.execv(command[0], command)  # noqa: S606  (keeps the setting)
+    os.execv(command[0], command)  # noqa: S606  (keeps the setting)  # nosec B606
 
 
 def _run_module(module: str, argv: list[str]) -> None:
