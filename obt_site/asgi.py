@@ -10,6 +10,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "obt_site.settings")
@@ -47,5 +48,8 @@ def sweeping(application: Application) -> Application:
 
 
 cap_bodies()
-websockets = same_origin(AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))))
+websockets = same_origin(
+    AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+    is_tls=settings.ENVIRONMENT.tls_cert is not None,
+)
 application = sweeping(ProtocolTypeRouter({"http": django_application, "websocket": websockets}))

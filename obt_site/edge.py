@@ -3,7 +3,8 @@
 Twisted writes a whole request body to memory or a temporary file before it calls the application. `cap_bodies` makes
 daphne's requests stop at the cap of their path instead: by the declared length at once, and by what has arrived
 otherwise. The rest of a refused body is read and thrown away for a while, so that the sender gets to see the 413.
-`same_origin` closes WebSockets to pages of any other origin, another port of this machine included.
+`same_origin` closes WebSockets to pages of any other origin; another port of this machine is one, and so is http beside
+https.
 """
 
 import json
@@ -15,9 +16,11 @@ from urllib.parse import urlsplit
 from channels.security.websocket import WebsocketDenier
 from daphne.http_protocol import WebRequest
 
+from obt_site.env_values import DEFAULT_PORTS
 from obt_site.middleware import body_limit_bytes
 
 THROWN_AWAY_BYTES = 64 * 1024 * 1024  # after that a refused sender is cut off
+PAGE_SCHEMES = {"ws": "http", "wss": "https"}
 Application = Callable[..., Awaitable[None]]
 
 
@@ -79,15 +82,29 @@ def _refuse(request: Any) -> None:
     request.channel.transport.write(head.encode() + body)
 
 
-def same_origin(application: Application) -> Application:
-    """Let only WebSockets through whose page came from the very host and port they ask."""
+def same_origin(application: Application, *, is_tls: bool = False) -> Application:
+    """Let only WebSockets through whose page came from the very scheme, host and port they ask.
+
+    daphne gives a WebSocket no scheme: it is what a trusted proxy says, else what this server speaks itself (`is_tls`).
+    """
 
     async def call(scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = dict(scope.get("headers", []))
-        origin = urlsplit(headers.get(b"origin", b"").decode("latin-1"))
+        page = _place(headers.get(b"origin", b"").decode("latin-1"))
+        scheme = scope.get("scheme") or ("https" if is_tls else "http")
         host = headers.get(b"host", b"").decode("latin-1")
-        if not origin.netloc or origin.netloc.lower() != host.lower():
+        if page is None or page != _place(f"{PAGE_SCHEMES.get(scheme, scheme)}://{host}"):
             return await WebsocketDenier()(scope, receive, send)  # type: ignore[no-any-return]
         return await application(scope, receive, send)
 
     return call
+
+
+def _place(origin: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port of an origin, the port also where it is not written; None for what is no origin."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname else None

@@ -2,7 +2,8 @@
 
 `read()` gives a typed, frozen `Environment`. Values come from the process's environment, then from `.env` in the
 project root, then from the defaults below. A value that cannot be used raises `BadEnvironment`, whose text is one
-sentence that names the variable and what is allowed; secrets are never repeated in it.
+sentence that names the variable and what is allowed; secrets are never repeated in it. A secret can also lie in a file
+that the variable with `_FILE` at its end names, as containers and service managers hand them over.
 Only the standard library is used here: settings, `up` and the tests all start from this file.
 """
 
@@ -15,9 +16,12 @@ import re
 import secrets
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from obt_site import env_values
+from obt_site.env_values import BadEnvironment as BadEnvironment
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET_KEY_BYTES = 50
@@ -28,10 +32,7 @@ LOG_FORMATS = ("text", "json")
 DATABASES = ("sqlite", "postgres", "postgresql", "mysql")
 TRUE_WORDS = ("1", "true", "yes", "on")
 FALSE_WORDS = ("0", "false", "no", "off")
-
-
-class BadEnvironment(ValueError):
-    """A variable has a value that OBT cannot use; the text is one sentence for the person who set it."""
+SECRETS = ("OBT_MONGODB_URI", "OBT_REDIS_URL", "DATABASE_URL", "OBT_SECRET_KEY", "OBT_ADMIN_PASSWORD")
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,26 @@ VARIABLES: tuple[Variable, ...] = (
         "OBT_DATA_DIR", "folder", "var", "Folder of all that is stored; a relative one starts at the project root."
     ),
     Variable("OBT_MONGODB_URI", "URI", "", "MongoDB to use, user and TLS in the URI; empty starts an embedded one."),
+    Variable("OBT_MONGODB_URI_FILE", "file", "", "File that holds OBT_MONGODB_URI, so that no environment shows it."),
     Variable("OBT_REDIS_URL", "URL", "", "Redis for live updates of several web processes; empty for one process."),
+    Variable("OBT_REDIS_URL_FILE", "file", "", "File that holds OBT_REDIS_URL."),
     Variable("DATABASE_URL", "URL", "", "Database of users and sign-ins; empty for SQLite in the data folder."),
+    Variable("DATABASE_URL_FILE", "file", "", "File that holds DATABASE_URL."),
     Variable("OBT_SECRET_KEY", "text", "", "Key that signs sign-ins; empty makes one, once, in the data folder."),
+    Variable("OBT_SECRET_KEY_FILE", "file", "", "File that holds OBT_SECRET_KEY."),
     Variable("OBT_DEBUG", "yes or no", "false", "Django's debug pages; only ever on loopback."),
     Variable("OBT_ALLOWED_HOSTS", "list", "", "Host names the server answers to, with commas; empty for loopback."),
+    Variable("OBT_TLS_CERT", "file", "", "Certificate for https, PEM, with its chain; empty for http."),
+    Variable("OBT_TLS_KEY", "file", "", "Private key of OBT_TLS_CERT, PEM, readable by this user only."),
+    Variable(
+        "OBT_CORS_ORIGINS",
+        "list",
+        "",
+        "Origins whose pages may call the API with a token, with commas; empty for none.",
+    ),
     Variable("OBT_ADMIN_USERNAME", "text", "", "Name of the first administrator, for installs without a person."),
     Variable("OBT_ADMIN_PASSWORD", "text", "", "Password of the first administrator."),
+    Variable("OBT_ADMIN_PASSWORD_FILE", "file", "", "File that holds OBT_ADMIN_PASSWORD."),
     Variable("OBT_OLLAMA_URL", "URL", "http://127.0.0.1:11434", "Ollama that this machine's own agent measures."),
     Variable("OBT_LOG_LEVEL", "word", "INFO", "How much is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL."),
     Variable("OBT_LOG_FORMAT", "word", "text", "Shape of a log line: text or json."),
@@ -71,14 +85,17 @@ class Environment:
     host: str
     port: int
     data_dir: Path
-    mongodb_uri: str | None
-    redis_url: str | None
-    database_url: str | None
-    secret_key: str | None
+    mongodb_uri: str | None = field(repr=False)
+    redis_url: str | None = field(repr=False)
+    database_url: str | None = field(repr=False)
+    secret_key: str | None = field(repr=False)
     debug: bool
     allowed_hosts: tuple[str, ...]
+    tls_cert: Path | None
+    tls_key: Path | None
+    cors_origins: tuple[str, ...]
     admin_username: str | None
-    admin_password: str | None
+    admin_password: str | None = field(repr=False)
     ollama_url: str
     log_level: str
     log_format: str
@@ -96,17 +113,21 @@ class Environment:
     @property
     def local_url(self) -> str:
         """Address of the server as this machine reaches it, without a slash at the end."""
-        reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
-        return f"http://[{reachable}]:{self.port}" if ":" in reachable else f"http://{reachable}:{self.port}"
+        scheme = "https" if self.tls_cert else "http"
+        reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  # nosec B104
+        return f"{scheme}://[{reachable}]:{self.port}" if ":" in reachable else f"{scheme}://{reachable}:{self.port}"
 
 
 def read(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Environment:
     """Reads and checks all variables; raises BadEnvironment. `root` is where `.env` lies and data folders start."""
     given = {**parse_file(root / ".env"), **(os.environ if environ is None else environ)}
     values = {each.name: given.get(each.name, "").strip() or each.default for each in VARIABLES}
+    values |= {name: env_values.secret(name, values, root) for name in SECRETS}
     name, password = values["OBT_ADMIN_USERNAME"], values["OBT_ADMIN_PASSWORD"]
     if bool(name) != bool(password):
         raise BadEnvironment("OBT_ADMIN_USERNAME and OBT_ADMIN_PASSWORD go together: set both or neither.")
+    if bool(values["OBT_TLS_CERT"]) != bool(values["OBT_TLS_KEY"]):
+        raise BadEnvironment("OBT_TLS_CERT and OBT_TLS_KEY go together: set both or neither.")
     return Environment(
         host=_host("OBT_HOST", values["OBT_HOST"]),
         port=_port("OBT_PORT", values["OBT_PORT"]),
@@ -116,7 +137,10 @@ def read(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Environ
         database_url=_url("DATABASE_URL", values["DATABASE_URL"], DATABASES),
         secret_key=values["OBT_SECRET_KEY"] or None,
         debug=_yes_or_no("OBT_DEBUG", values["OBT_DEBUG"]),
-        allowed_hosts=tuple(host.strip() for host in values["OBT_ALLOWED_HOSTS"].split(",") if host.strip()),
+        allowed_hosts=env_values.hosts("OBT_ALLOWED_HOSTS", values["OBT_ALLOWED_HOSTS"]),
+        tls_cert=env_values.in_root(values["OBT_TLS_CERT"], root) if values["OBT_TLS_CERT"] else None,
+        tls_key=env_values.in_root(values["OBT_TLS_KEY"], root) if values["OBT_TLS_KEY"] else None,
+        cors_origins=env_values.origins("OBT_CORS_ORIGINS", values["OBT_CORS_ORIGINS"]),
         admin_username=name or None,
         admin_password=password or None,
         ollama_url=_url("OBT_OLLAMA_URL", values["OBT_OLLAMA_URL"], ("http", "https")) or "",
@@ -128,10 +152,13 @@ def read(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Environ
 def secret_key(environment: Environment) -> str:
     """The key given, or the one kept in the data folder (mode 0600), made at the first call.
 
-    Raises BadEnvironment when the file cannot be read or made.
+    A command on a folder that is not there, and without a database elsewhere, can store nothing: it gets a key of its
+    own and makes no folder. Raises BadEnvironment when the file cannot be read or made.
     """
     if environment.secret_key:
         return environment.secret_key
+    if not environment.data_dir.exists() and environment.mongodb_uri is None:
+        return secrets.token_urlsafe(SECRET_KEY_BYTES)
     path = environment.data_dir / "secret_key"
     try:
         if not path.exists():

@@ -1,9 +1,13 @@
 """Whether the server lives, and whether it can work. No sign-in: proxies and `up` ask."""
 
+import logging
+
 from django.http import HttpRequest, JsonResponse
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from obt_site import mongo
+
+log = logging.getLogger(__name__)
 
 
 def live(request: HttpRequest) -> JsonResponse:
@@ -12,9 +16,12 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when the database answers, 503 when it does not."""
+    """200 when the database answers, 503 when it does not or does not let this server in."""
     try:
         mongo.ping()
+    except OperationFailure as error:
+        log.error("the database refused this server (code %s)", error.code)
+        return JsonResponse({"status": "unavailable", "database": "refuses this server"}, status=503)
     except PyMongoError:
         return JsonResponse({"status": "unavailable", "database": "does not answer"}, status=503)
     return JsonResponse({"status": "ok", "database": "ok"})

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
+from django.utils.cache import patch_vary_headers
 from django.utils.decorators import sync_and_async_middleware
 
 from agent.obt_agent import contract
@@ -42,9 +43,25 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "manifest-src 'self'",
     )
 )
+UNUSED_FEATURES = (
+    "accelerometer",
+    "camera",
+    "display-capture",
+    "geolocation",
+    "gyroscope",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "payment",
+    "publickey-credentials-get",
+    "screen-wake-lock",
+    "serial",
+    "usb",
+    "xr-spatial-tracking",
+)
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Permissions-Policy": ", ".join(f"{feature}=()" for feature in UNUSED_FEATURES),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
@@ -96,16 +113,29 @@ def request_id(get_response: Handler) -> Handler:
 
 @sync_and_async_middleware
 def security_headers(get_response: Handler) -> Handler:
-    """The strict headers, on everything. Pages of a person are never stored by caches between."""
+    """The strict headers, on everything. Pages of a person are never stored by caches between.
+
+    What came by https, straight or as the trusted proxy says, is answered with cookies for https only, and the browser
+    is told to come by https from now on.
+    """
 
     def after(request: HttpRequest, response: HttpResponse) -> HttpResponse:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if not request.path.startswith(settings.STATIC_URL):
             response.headers.setdefault("Cache-Control", "no-store, private")
+        if request.is_secure():
+            _by_https_only(request, response)
         return response
 
     return _around(get_response, lambda request: None, after)
+
+
+def _by_https_only(request: HttpRequest, response: HttpResponse) -> None:
+    for cookie in response.cookies.values():
+        cookie["secure"] = True
+    if not request.headers.get("Host", "").startswith("localhost"):  # that name belongs to every program of a machine
+        response.headers.setdefault("Strict-Transport-Security", f"max-age={settings.SECURE_HSTS_SECONDS}")
 
 
 def body_limit_bytes(path: str) -> int:
@@ -173,3 +203,48 @@ class RefusalMiddleware:
             away = errors.Unavailable("The database does not answer. What is stored is safe; try again.", (), 5)
             return errors.respond(request, away)
         return None
+
+
+CORS_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-None-Match",
+    "Access-Control-Max-Age": "600",
+}
+CORS_EXPOSED = "ETag, Link, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-ID"
+
+
+@sync_and_async_middleware
+def cors(get_response: Handler) -> Handler:
+    """Pages of the origins in `OBT_CORS_ORIGINS` may call the user API, by token only: their cookies do not count.
+
+    No other path, and nothing when none is listed. Without a header from here a browser keeps the answer from the page.
+    """
+
+    def before(request: HttpRequest) -> HttpResponse | None:
+        if not _is_listed(request):
+            return None
+        request.META.pop("HTTP_COOKIE", None)
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            return HttpResponse(status=204, headers=CORS_PREFLIGHT)
+        return None
+
+    def after(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if settings.CORS_ORIGINS and _is_user_api(request.path):
+            patch_vary_headers(response, ("Origin",))
+        if _is_listed(request):
+            response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+            response.headers["Access-Control-Expose-Headers"] = CORS_EXPOSED
+        return response
+
+    return _around(get_response, before, after)
+
+
+def _is_user_api(path: str) -> bool:
+    return path.startswith(API_PREFIX) and not path.startswith(AGENT_PREFIX)
+
+
+def _is_listed(request: HttpRequest) -> bool:
+    """Whether a page of a listed origin, and not one of ours, calls the user API."""
+    origin = request.headers.get("Origin")
+    ours = f"{request.scheme}://{request.headers.get('Host', '')}"
+    return origin in settings.CORS_ORIGINS and origin != ours and _is_user_api(request.path)

@@ -51,5 +51,8 @@ def database() -> "pymongo.database.Database[dict[str, Any]]":
 
 
 def ping() -> None:
-    """Raises a PyMongoError when the database does not answer."""
-    database().command("ping")
+    """Raises a PyMongoError when the database does not answer, or does not let this server read.
+
+    A real read, as MongoDB answers the command `ping` to anybody.
+    """
+    database()["meta"].find_one({"_id": "schema"})

@@ -37,6 +37,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "obt_site.middleware.request_id",
     "obt_site.middleware.security_headers",
+    "obt_site.middleware.cors",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "obt_site.middleware.SqueezePages",
     "obt_site.middleware.body_cap",
@@ -115,6 +116,17 @@ CSRF_FAILURE_VIEW = "obt_site.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = (
+    ENVIRONMENT.tls_cert is not None
+)  # a proxy's https is known per request only
+SECURE_HSTS_SECONDS = 365 * 24 * 3600  # sent with what came by https
+CORS_ORIGINS = ENVIRONMENT.cors_origins
+DEFAULT_EXCEPTION_REPORTER_FILTER = "obt_site.error_reports.HidesSecrets"
+SILENCED_SYSTEM_CHECKS = [
+    # SecurityMiddleware is not there: `security_headers` of obt_site/middleware.py does its work and more, for async
+    # views without a change of thread. test_headers.py and test_https.py hold it to that.
+    "security.W001",
+]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024  # the body cap in the middleware is stricter, per kind of call
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # one field per chosen model on a machine
 

@@ -27,7 +27,7 @@ def _database(database):
 def made(browser, **fields):
     """The page after asking for a line, and the token in it."""
     page = browser.post("/machines/add", fields)
-    return page, re.search(r"--token (\S+)", words(page))[1]
+    return page, re.search(r"OBT_ENROL_TOKEN=(\S+)", words(page))[1]
 
 
 def test_opening_the_page_makes_no_token():
@@ -42,7 +42,9 @@ def test_the_line_fetches_the_agent_from_here_and_registers_with_a_working_token
 
     answer = verbs.register(contract.RegisterRequest(token, "some-host", "0.1.0", contract.PROTOCOL))
 
-    assert "curl -fsSO http://testserver/agent.pyz && python3 agent.pyz --server http://testserver" in words(page)
+    line = f"curl -fsSO http://testserver/agent.pyz && OBT_ENROL_TOKEN={token} python3 agent.pyz --server http://testserver"
+    assert line in words(page)
+    assert "--token" not in words(page)  # others on the machine see command lines
     assert "python3 -m pip install requests psutil nvidia-ml-py" in words(page)
     assert answer.name == "bench"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from obt_site.edge import same_origin
 from obt_site.middleware import body_limit_bytes
 
 MIB = 1024 * 1024
@@ -74,9 +75,19 @@ def handshake(server, path: str, origin: str) -> bytes:
         return line.recv(65536)
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:9", "null", ""])
+FOREIGN = [
+    "http://evil.example",
+    "http://127.0.0.1:9",
+    "https://127.0.0.1:{port}",
+    "ws://127.0.0.1:{port}",
+    "null",
+    "",
+]
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
 def test_a_socket_of_another_origin_is_refused_in_the_handshake(server, origin):
-    header = f"Origin: {origin}\r\n" if origin else ""
+    header = f"Origin: {origin.format(port=server.port)}\r\n" if origin else ""
 
     assert handshake(server, "/ws/fleet", header).startswith(b"HTTP/1.1 403")
 
@@ -92,3 +103,40 @@ def test_a_socket_to_nowhere_is_refused_without_a_trace_in_the_log(server):
 
     assert handshake(server, "/ws/nope", header).startswith(b"HTTP/1.1 403")
     assert "No route found" not in server.log()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "is_tls", "origin", "is_let_in"),
+    [
+        (None, False, "http://bench.example", True),
+        (None, False, "http://bench.example:80", True),
+        (None, False, "https://bench.example", False),
+        (None, True, "https://bench.example", True),
+        (None, True, "https://BENCH.example:443", True),
+        (None, True, "http://bench.example", False),
+        ("wss", False, "https://bench.example", True),  # a trusted proxy says so
+        ("https", False, "https://bench.example", True),
+        ("ws", True, "https://bench.example", False),
+        (None, False, "http://[", False),
+    ],
+)
+async def test_a_socket_s_page_came_by_the_scheme_that_the_browser_asks_by(scheme, is_tls, origin, is_let_in):
+    let_in, sent = [], []
+
+    async def application(scope, receive, send):
+        let_in.append(scope)
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "websocket", "headers": [(b"host", b"bench.example"), (b"origin", origin.encode())]}
+    if scheme:
+        scope["scheme"] = scheme
+
+    await same_origin(application, is_tls=is_tls)(scope, receive, send)
+
+    assert bool(let_in) is is_let_in
+    assert is_let_in or sent[0]["type"] == "websocket.close"

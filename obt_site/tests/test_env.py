@@ -41,6 +41,9 @@ def test_every_value_is_read(tmp_path):
         OBT_SECRET_KEY="k" * 50,
         OBT_DEBUG="Yes",
         OBT_ALLOWED_HOSTS="bench.example, 10.0.0.5,",
+        OBT_TLS_CERT="/srv/tls/cert.pem",
+        OBT_TLS_KEY="/srv/tls/key.pem",
+        OBT_CORS_ORIGINS="https://dash.example:443, http://127.0.0.1:3000/",
         OBT_ADMIN_USERNAME="ada",
         OBT_ADMIN_PASSWORD="lovelace-1843",
         OBT_OLLAMA_URL="https://gpu.example:11434/",
@@ -57,6 +60,9 @@ def test_every_value_is_read(tmp_path):
         secret_key="k" * 50,
         debug=True,
         allowed_hosts=("bench.example", "10.0.0.5"),
+        tls_cert=Path("/srv/tls/cert.pem"),
+        tls_key=Path("/srv/tls/key.pem"),
+        cors_origins=("https://dash.example", "http://127.0.0.1:3000"),
         admin_username="ada",
         admin_password="lovelace-1843",
         ollama_url="https://gpu.example:11434",
@@ -83,6 +89,20 @@ BAD = [
     ("OBT_REDIS_URL", "http://cache", "redis://"),
     ("DATABASE_URL", "obt.sqlite3", "sqlite://"),
     ("DATABASE_URL", "foo://x", "postgres://"),
+    ("OBT_ALLOWED_HOSTS", "*", "any page on the web"),
+    ("OBT_ALLOWED_HOSTS", "http://bench.example", "without http://"),
+    ("OBT_ALLOWED_HOSTS", "bench.example:8881", "and port"),
+    ("OBT_ALLOWED_HOSTS", "bench.example other.example", "with commas"),
+    ("OBT_ALLOWED_HOSTS", "10.0.0.256", "such as bench.example"),
+    ("OBT_ALLOWED_HOSTS", "::1", "such as bench.example"),
+    ("OBT_ALLOWED_HOSTS", "a..b", "such as bench.example"),
+    ("OBT_CORS_ORIGINS", "*", "https://dash.example:3000"),
+    ("OBT_CORS_ORIGINS", "null", "https://dash.example:3000"),
+    ("OBT_CORS_ORIGINS", "dash.example", "https://dash.example:3000"),
+    ("OBT_CORS_ORIGINS", "https://*.example", "https://dash.example:3000"),
+    ("OBT_CORS_ORIGINS", "https://dash.example/page", "https://dash.example:3000"),
+    ("OBT_CORS_ORIGINS", "https://dash.example:99999", "https://dash.example:3000"),
+    ("OBT_CORS_ORIGINS", "https://ada@dash.example", "more than scheme"),
 ]
 
 
@@ -130,6 +150,15 @@ def test_a_relative_data_folder_starts_at_the_project_root_wherever_one_is(tmp_p
     assert read(tmp_path, OBT_DATA_DIR="data").data_dir == tmp_path / "data"
 
 
+def test_host_names_addresses_and_whole_domains_are_taken(tmp_path):
+    given = "bench.example,.lab.example,10.0.0.5,[::1],localhost,XN--BCHER-KVA.example"
+    assert ",".join(read(tmp_path, OBT_ALLOWED_HOSTS=given).allowed_hosts) == given
+
+
+def test_a_server_with_a_certificate_is_reached_by_https(tmp_path):
+    assert read(tmp_path, OBT_TLS_CERT="c", OBT_TLS_KEY="k").local_url == "https://127.0.0.1:8881"
+
+
 @pytest.mark.parametrize(
     ("host", "is_loopback", "url"),
     [
@@ -171,6 +200,7 @@ def test_a_given_secret_key_is_used_and_nothing_is_written(tmp_path):
 
 
 def test_a_secret_key_is_made_once_and_only_its_owner_reads_it(tmp_path):
+    (tmp_path / "var").mkdir()
     key = env.secret_key(read(tmp_path))
     assert len(key) >= 50
     assert env.secret_key(read(tmp_path)) == key
@@ -179,6 +209,7 @@ def test_a_secret_key_is_made_once_and_only_its_owner_reads_it(tmp_path):
 
 
 def test_processes_that_start_at_once_agree_on_the_secret_key(tmp_path):
+    (tmp_path / "var").mkdir()
     code = f"import sys; sys.path.insert(0, {str(env.ROOT)!r}); from obt_site import env; from pathlib import Path;"
     code += "sys.stdin.readline();"  # all wait at the same line
     code += f"print(env.secret_key(env.read({{}}, Path({str(tmp_path)!r}))))"

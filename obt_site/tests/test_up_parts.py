@@ -16,7 +16,7 @@ import time
 import pytest
 
 from obt_site import embedded, env
-from obt_site.up import checks, services
+from obt_site.up import checks, given_mongodb, services
 from obt_site.up.errors import AlreadyRunning, CannotStart, StopRequested
 from obt_site.up.filelock import FileLock
 from obt_site.up.folder import STATE_FILE, STOPPING, DataFolder
@@ -180,12 +180,12 @@ def test_an_ollama_that_is_silent_costs_about_a_second():
     ],
 )
 def test_a_mongodb_is_named_by_its_hosts_only(uri, hosts):
-    assert services.mongodb_hosts(uri) == hosts
+    assert given_mongodb.hosts(uri) == hosts
 
 
 def test_a_mongodb_uri_that_cannot_be_understood_is_refused_without_repeating_it():
     with pytest.raises(CannotStart, match="cannot be understood") as caught:
-        services.check_mongodb("mongodb://ada:p@ss/word@host:99999999/obt")
+        given_mongodb.check("mongodb://ada:p@ss/word@host:99999999/obt")
     assert "p@ss" not in str(caught.value)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from obt_site.env import SECRETS
 from obt_site.up import leftovers
 from obt_site.up.errors import CannotStart, ChildEnded
 
@@ -51,12 +52,15 @@ class Child:
         data_dir: Path,
         extra_env: Mapping[str, str] | None = None,
         orphan_signal: signal.Signals = signal.SIGTERM,
+        *,
+        keeps_secrets: bool = False,
     ) -> None:
         self.name = name
         self.orphan_signal = orphan_signal  # what it gets when this process is killed
         self.command = command
         self.data_dir = data_dir
         self.extra_env = dict(extra_env or {})
+        self.keeps_secrets = keeps_secrets  # of the environment: only the server has a use for them
         self.log = data_dir / "logs" / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._ending: Ending | None = None
@@ -80,13 +84,18 @@ class Child:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     cwd=ROOT,
-                    env={**os.environ, **self.extra_env, "PYTHONUNBUFFERED": "1"},
+                    env=self._environment(),
                     start_new_session=os.name != "nt",
                     creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
                 )
             self.record()
         except OSError as error:
             raise CannotStart(f"The {self.name} could not be started: {error}.") from None
+
+    def _environment(self) -> dict[str, str]:
+        hidden = () if self.keeps_secrets else (*SECRETS, *(f"{name}_FILE" for name in SECRETS))
+        given = {name: value for name, value in os.environ.items() if name not in hidden}
+        return {**given, **self.extra_env, "PYTHONUNBUFFERED": "1"}
 
     def record(self) -> None:
         """Notes the running processes, so that the next start can end what a killed one left. Call again when ready."""

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 from obt_site.env import Environment
+from obt_site.up import tls
 from obt_site.up.errors import CannotStart
 from obt_site.up.process import POLL_S, Child
 
 OLLAMA_PROBE_S = 1.0
-MONGODB_PROBE_MS = 5_000
 SERVER_READY_WITHIN_S = 60.0
 SIMULATOR_READY_WITHIN_S = 20.0
 HEALTH_TIMEOUT_S = 5.0
@@ -53,31 +53,6 @@ def probe_ollama(url: str) -> OllamaProbe:
     return OllamaProbe(version, None)
 
 
-def check_mongodb(uri: str) -> None:
-    """Refuses an OBT_MONGODB_URI that does not answer. No message repeats the URI: it can hold a password."""
-    import pymongo  # noqa: PLC0415  (0.2 s that the other way to start need not wait for)
-    from pymongo import errors  # noqa: PLC0415
-
-    try:
-        with pymongo.MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=MONGODB_PROBE_MS) as client:
-            client.admin.command("ping")
-    except errors.OperationFailure:
-        reason = "refused the user or password"
-    except (errors.InvalidURI, errors.ConfigurationError, ValueError):
-        example = "mongodb://user:password@host:27017/obt"
-        raise CannotStart(f"OBT_MONGODB_URI cannot be understood; it has to look like {example}.") from None
-    except errors.PyMongoError:
-        reason = f"did not answer within {MONGODB_PROBE_MS // 1000} s"
-    else:
-        return
-    raise CannotStart(f"MongoDB at {mongodb_hosts(uri)} {reason}; check OBT_MONGODB_URI and that it runs.")
-
-
-def mongodb_hosts(uri: str) -> str:
-    """The hosts of a MongoDB URI without user, password and options."""
-    return uri.partition("://")[2].partition("?")[0].partition("/")[0].rpartition("@")[2] or "the given address"
-
-
 def simulator(data_dir: Path) -> Child:
     """The simulated Ollama, not started."""
     port_file = data_dir / PORT_FILE
@@ -110,9 +85,15 @@ def server(environment: Environment, data_dir: Path, mongodb_uri: str) -> Child:
     gate.parent.mkdir(parents=True, exist_ok=True)
     gate.unlink(missing_ok=True)
     command = [sys.executable, "-m", "obt_site.up.serve", str(gate), "daphne"]
-    command += ["-b", environment.host, "-p", str(environment.port), "-v", "0", "--no-server-name"]
+    command += ["-e", tls.endpoint(environment, data_dir)] if environment.tls_cert else _plain(environment)
+    command += ["-v", "0", "--no-server-name"]
     command += ["--application-close-timeout", str(APPLICATION_CLOSE_TIMEOUT_S), "obt_site.asgi:application"]
-    return Child("server", command, data_dir, {"OBT_MONGODB_URI": mongodb_uri, **_allowed_hosts(environment)})
+    given = {} if environment.mongodb_uri else {"OBT_MONGODB_URI": mongodb_uri}  # else it reads what we read
+    return Child("server", command, data_dir, {**given, **_allowed_hosts(environment)}, keeps_secrets=True)
+
+
+def _plain(environment: Environment) -> list[str]:
+    return ["-b", environment.host, "-p", str(environment.port)]
 
 
 def open_gate(data_dir: Path) -> None:
@@ -127,10 +108,11 @@ def _allowed_hosts(environment: Environment) -> dict[str, str]:
     return {"OBT_ALLOWED_HOSTS": ",".join(dict.fromkeys((*names, local)))}
 
 
-def wait_for_server(child: Child, url: str, check_stop: Callable[[], None]) -> None:
+def wait_for_server(child: Child, environment: Environment, check_stop: Callable[[], None]) -> None:
     """Waits until GET /health/ready answers 200."""
     deadline = time.monotonic() + SERVER_READY_WITHIN_S
-    while not is_ready(url):
+    pinned = tls.fingerprint(environment.tls_cert) if environment.tls_cert else None
+    while not is_ready(environment.local_url, pinned):
         check_stop()
         child.check()
         if time.monotonic() > deadline:
@@ -141,24 +123,32 @@ def wait_for_server(child: Child, url: str, check_stop: Callable[[], None]) -> N
         time.sleep(POLL_S)
 
 
-def is_ready(url: str) -> bool:
-    """Whether the server says that it can work."""
+def is_ready(url: str, pinned: str | None = None) -> bool:
+    """Whether the server says that it can work; `pinned` is the fingerprint of its certificate, for https."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=HEALTH_TIMEOUT_S)
+    connection: http.client.HTTPConnection | None = None
     try:
+        if pinned:
+            connection = tls.connection(parts.hostname or "", parts.port, pinned, HEALTH_TIMEOUT_S)
+        else:
+            connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=HEALTH_TIMEOUT_S)
         connection.request("GET", "/health/ready")
         return connection.getresponse().status == http.client.OK
     except (OSError, http.client.HTTPException):
         return False
     finally:
-        connection.close()
+        if connection:
+            connection.close()
 
 
 def agent(environment: Environment, data_dir: Path, ollama_url: str, token: str | None) -> Child:
     """This machine's agent, not started."""
     command = [sys.executable, "-m", "agent.obt_agent", "run", "--server", environment.local_url]
     command += ["--state-dir", str(data_dir / "agent"), "--ollama-url", ollama_url]
-    return Child("agent", command, data_dir, {TOKEN_VARIABLE: token} if token else {})
+    if environment.tls_cert:
+        command += ["--cert-sha256", tls.fingerprint(environment.tls_cert)]
+    given = {TOKEN_VARIABLE: token, f"{TOKEN_VARIABLE}_FILE": ""} if token else {}
+    return Child("agent", command, data_dir, given)
 
 
 def _read(path: Path) -> str:

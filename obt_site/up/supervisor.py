@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from obt_site import env
 from obt_site.embedded import EmbeddedDatabase
-from obt_site.up import checks, leftovers, prepare, services
+from obt_site.up import checks, given_mongodb, leftovers, prepare, services, tls
 from obt_site.up.errors import CannotStart, ChildEnded, StopRequested
 from obt_site.up.folder import STOPPING, DataFolder
 from obt_site.up.process import POLL_S, Child
@@ -91,6 +91,7 @@ class Supervisor:
     def _claim(self) -> None:
         """What refuses to start before anything is touched."""
         checks.exposure(self.environment)
+        tls.check(self.environment)
         self.folder.claim()
         try:
             checks.port(self.environment, self._data_dir)
@@ -130,7 +131,7 @@ class Supervisor:
         self.terminal.step("Starting the database")
         self.stop.check()
         if self.environment.mongodb_uri:
-            services.check_mongodb(self.environment.mongodb_uri)
+            given_mongodb.check(self.environment.mongodb_uri)
             self._load_server(self.environment.mongodb_uri)
             prepare.load_django(self._data_dir)
             return self.environment.mongodb_uri
@@ -156,7 +157,7 @@ class Supervisor:
         self.stop.check()
         assert self.server is not None
         services.open_gate(self._data_dir)
-        services.wait_for_server(self.server, self.environment.local_url, self._check)
+        services.wait_for_server(self.server, self.environment, self._check)
 
     def _start_agent(self, started_at: datetime) -> prepare.LocalClient | None:
         self.terminal.step("Starting the agent of this machine")
@@ -177,7 +178,7 @@ class Supervisor:
         kind = f"embedded database: {self.database.kind}" if self.database else ""
         return Summary(
             environment=self.environment,
-            database=kind or f"MongoDB at {services.mongodb_hosts(self.environment.mongodb_uri or '')}",
+            database=kind or f"MongoDB at {given_mongodb.hosts(self.environment.mongodb_uri or '')}",
             setup_link=prepare.setup_link(self.environment.local_url),
             with_agent=self.with_agent,
             ollama_problem=self._probe.problem,
