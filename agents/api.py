@@ -18,6 +18,7 @@ from agents import credentials, verbs
 from agents.documents import Client
 from benchmarks import live, progress, queue, results
 from obt_site import actor
+from obt_site.address import address_of
 from obt_site.clock import now
 from obt_site.errors import FieldError, Malformed, MethodNotAllowed, NotFound, WrongMediaType, respond
 
@@ -63,7 +64,7 @@ def answer(value: Any, status: int = 200) -> HttpResponse:
 async def authenticated(request: HttpRequest) -> Client:
     header = request.headers.get("Authorization")
     client = await sync_to_async(credentials.authenticate, thread_sensitive=False)(header)
-    actor.acts(actor.Actor(actor.AGENT, client.name, str(client.id), request.META.get("REMOTE_ADDR")))
+    actor.acts(actor.Actor(actor.AGENT, client.name, str(client.id), address_of(request)))
     return client
 
 

@@ -18,6 +18,7 @@ from mongoengine import DateTimeField, Document, IntField, StringField
 
 from agents.credentials import keyed_hash
 from obt_site import actor
+from obt_site.address import address_of
 from obt_site.came_from import came_from
 from obt_site.clock import now
 from obt_site.errors import FieldError, Forbidden, Invalid, Unauthenticated
@@ -103,7 +104,7 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
 
 def person(request: HttpRequest) -> actor.Actor:
     """The signed-in person behind a request."""
-    return actor.Actor(actor.PERSON, request.user.get_username(), str(request.user.pk), request.META.get("REMOTE_ADDR"))
+    return actor.Actor(actor.PERSON, request.user.get_username(), str(request.user.pk), address_of(request))
 
 
 def requires(role: Role) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:

@@ -20,6 +20,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
 from benchmarks import sweeper  # noqa: E402
+from obt_site.address import believing  # noqa: E402
 from obt_site.edge import cap_bodies, same_origin  # noqa: E402
 from obt_site.urls import websocket_urlpatterns  # noqa: E402
 
@@ -48,4 +49,4 @@ def sweeping(application: Application) -> Application:
 
 cap_bodies()
 websockets = same_origin(AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))))
-application = sweeping(ProtocolTypeRouter({"http": django_application, "websocket": websockets}))
+application = believing(sweeping(ProtocolTypeRouter({"http": django_application, "websocket": websockets})))

@@ -95,6 +95,10 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "fleet"
+PASSWORD_RESET_TIMEOUT = 24 * 60 * 60  # how long a link to choose a password is good for, in seconds
+PUBLIC_READ = ENVIRONMENT.public_read
+TRUSTED_PROXY = ENVIRONMENT.trusted_proxy  # see obt_site/address.py
+PROXY_USER_HEADER = ENVIRONMENT.proxy_user_header
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"

@@ -15,6 +15,7 @@ from ninja.utils import check_csrf
 from benchmarks.api.shapes import Problem
 from obt_site import actor
 from obt_site.access import Role, person, role_of, token_holder
+from obt_site.address import address_of
 from obt_site.errors import Forbidden, Unauthenticated
 
 REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503})
@@ -45,7 +46,7 @@ class BearerToken(HttpAuthBase):
         if scheme.lower() != "bearer":
             raise Unauthenticated("Send a user API token: Authorization: Bearer obtu_….")
         token = token_holder(text.strip())
-        actor.acts(actor.Actor(actor.TOKEN, token.name, token.id, request.META.get("REMOTE_ADDR")))
+        actor.acts(actor.Actor(actor.TOKEN, token.name, token.id, address_of(request)))
         return _allowed(Caller(token.user or token.name, Role[token.role.upper()]), self.role)
 
 
