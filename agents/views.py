@@ -25,7 +25,7 @@ AGENT_FILE = "agent.pyz"
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def fleet(request: HttpRequest) -> HttpResponse:
     """Every machine, live."""
     context = {"place": "fleet", "fleet": fleet_view(read_query(request.GET)), **_rights(request)}

@@ -17,6 +17,7 @@ from django.http import HttpRequest
 FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"})
 SCHEMES = {"http": ("http", "https"), "websocket": ("ws", "wss")}
 LONGEST_CHAIN = 20  # proxies in one X-Forwarded-For that are looked at
+FROM_PROXY = "obt.from_proxy"  # set in the scope of its connections
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Headers = list[tuple[bytes, bytes]]
@@ -31,6 +32,11 @@ def address_of(request: HttpRequest) -> str | None:
 @lru_cache
 def _networks(stated: tuple[str, ...]) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(each) for each in stated)
+
+
+def is_from_the_proxy(request: HttpRequest) -> bool:
+    """Whether this connection is one of the trusted proxy's, so that its word about who is there counts."""
+    return bool(getattr(request, "scope", {}).get(FROM_PROXY))
 
 
 def believing(application: Application) -> Application:
@@ -49,7 +55,7 @@ def believed(scope: dict[str, Any]) -> dict[str, Any]:
     peer = _parsed((scope.get("client") or ("",))[0])
     if peer is None or not _is_in(peer, trusted):
         return {**scope, "headers": _without(given, FORWARDED | _user_header())}
-    changed = {**scope, "headers": _without(given, FORWARDED)}
+    changed = {**scope, FROM_PROXY: True, "headers": _without(given, FORWARDED)}
     client = client_of(_values(given, "x-forwarded-for"), peer, trusted)
     if client != peer:
         changed["client"] = [str(client), 0]

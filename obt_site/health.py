@@ -1,16 +1,19 @@
 """Whether the server lives, and whether it can work. No sign-in: proxies and `up` ask."""
 
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
 from pymongo.errors import PyMongoError
 
 from obt_site import mongo
 
 
+@require_safe
 def live(request: HttpRequest) -> JsonResponse:
     """200 as long as the process answers."""
     return JsonResponse({"status": "ok"})
 
 
+@require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when the database answers, 503 when it does not."""
     try:

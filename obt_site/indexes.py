@@ -63,6 +63,7 @@ INDEXES: tuple[Index, ...] = (
     _by("audit", "action number", "changes of one kind"),
     _by("audit", "about_id number", "what was done to one thing"),
     _by("api_tokens", "user", "a person's tokens"),
+    _by("sign_in_tries", "last_at", "tries to sign in that are long over"),
     _by("saved_views", "owner", "a person's saved views of the results"),
     _by("saved_views", "owner name", "two views of a person never share a name", unique=True),
 )

@@ -3,6 +3,7 @@
 `open_to(role, shape)` is the one way a route says who may use it and what it answers.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,13 @@ from ninja.security.http import HttpAuthBase
 from ninja.utils import check_csrf
 
 from benchmarks.api.shapes import Problem
-from obt_site import actor
-from obt_site.access import Role, person, role_of, token_holder
+from obt_site import actor, publishing
+from obt_site.access import Role, let_in, let_stranger_in, role_of, token_holder
 from obt_site.address import address_of
 from obt_site.errors import Forbidden, Unauthenticated
 
 REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503})
+WayIn = Callable[[HttpRequest], "Caller | None"]
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,16 @@ class BrowserSession(APIKeyCookie):
         held = role_of(request.user)
         if held is None:
             raise Forbidden(f"This needs the role {self.role.word}; you have none.")
-        actor.acts(person(request))
+        let_in(request)
         return _allowed(Caller(request.user.get_username(), held), self.role)
+
+
+def public_reader(request: HttpRequest) -> Caller | None:
+    """Nobody in particular, where OBT_PUBLIC_READ is on; for routes that say so, and to read only."""
+    if not publishing.is_on() or request.method != "GET":
+        return None
+    let_stranger_in(request)
+    return Caller("somebody unknown", Role.VIEWER)
 
 
 def _allowed(caller: Caller, role: Role) -> Caller:
@@ -81,15 +91,18 @@ def _allowed(caller: Caller, role: Role) -> Caller:
     return caller
 
 
-def needs(role: Role) -> list[HttpAuthBase | APIKeyCookie]:
+def needs(role: Role) -> list[WayIn]:
     """The ways in for callers of at least this role."""
     return [BearerToken(role), BrowserSession(role)]
 
 
-def open_to(role: Role, shape: Any, status: int = 200) -> dict[str, Any]:
-    """For a route's decorator: who may call it, and the shape of its answer beside the problems it can have."""
+def open_to(role: Role, shape: Any, status: int = 200, public: bool = False) -> dict[str, Any]:
+    """For a route's decorator: who may call it, and the shape of its answer beside the problems it can have.
+
+    `public`: where OBT_PUBLIC_READ is on, anybody may read it.
+    """
     return {
-        "auth": needs(role),
+        "auth": [*needs(role), public_reader] if public else needs(role),
         "response": {status: shape, REFUSALS: Problem},
         "openapi_extra": {"x-role": role.word},
     }

@@ -17,7 +17,7 @@ from obt_site.access import Role, requires
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def results(request: HttpRequest) -> HttpResponse:
     """The explorer: results under the filters of the address, in its order and groups."""
     shown = result_list(read_query(request.GET, settings.PAGE_ITEMS))
@@ -26,7 +26,7 @@ def results(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def results_csv(request: HttpRequest) -> StreamingHttpResponse:
     """Every row of the same view as CSV, not only those of a page."""
     query = read_query(request.GET)
@@ -40,7 +40,7 @@ def results_csv(request: HttpRequest) -> StreamingHttpResponse:
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def result(request: HttpRequest, result_id: str) -> HttpResponse:
     """One result, about the cell that `?cell=` names."""
     view = result_view(stored_results.find(result_id), request.GET.get("cell"))
@@ -49,7 +49,7 @@ def result(request: HttpRequest, result_id: str) -> HttpResponse:
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def result_markdown(request: HttpRequest, result_id: str) -> HttpResponse:
     """One result as Markdown, to be pasted where people talk about it."""
     text = result_exports.markdown(result_view(stored_results.find(result_id), None))
@@ -57,7 +57,7 @@ def result_markdown(request: HttpRequest, result_id: str) -> HttpResponse:
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def result_samples(request: HttpRequest, result_id: str) -> HttpResponse:
     """Every request of one result as CSV, a line each."""
     found = stored_results.find(result_id)
@@ -67,7 +67,7 @@ def result_samples(request: HttpRequest, result_id: str) -> HttpResponse:
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def result_telemetry(request: HttpRequest, result_id: str) -> JsonResponse:
     """What the page's panels draw, as numbers: for the script that moves them."""
     return JsonResponse(result_exports.panels(result_view(stored_results.find(result_id), None)))
