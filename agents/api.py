@@ -19,6 +19,7 @@ from agents import credentials, enrolment, verbs
 from agents.documents import Client
 from benchmarks import live, progress, queue, results
 from obt_site import actor, limits
+from obt_site.address import address_of
 from obt_site.clock import now
 from obt_site.errors import FieldError, Malformed, MethodNotAllowed, NotFound, WrongMediaType, respond
 
@@ -68,7 +69,7 @@ async def authenticated(request: HttpRequest, *fields: str) -> Client:
 
 def _let_in(request: HttpRequest, *fields: str) -> Client:
     """Whose credential this is; from here on that machine acts, and its calls are counted."""
-    header, address = request.headers.get("Authorization"), request.META.get("REMOTE_ADDR")
+    header, address = request.headers.get("Authorization"), address_of(request)
     actor.acts(actor.Actor(actor.AGENT, "an agent", None, address))
     client = credentials.authenticate(header, *fields)
     actor.acts(actor.Actor(actor.AGENT, client.name, str(client.id), address))
@@ -80,7 +81,7 @@ def _let_in(request: HttpRequest, *fields: str) -> Client:
 async def register(request: HttpRequest) -> HttpResponse:
     """Enrolment token → credential."""
     body = read(request, contract.RegisterRequest)
-    actor.acts(actor.Actor(actor.AGENT, body.hostname, None, request.META.get("REMOTE_ADDR")))
+    actor.acts(actor.Actor(actor.AGENT, body.hostname, None, address_of(request)))
     return answer(await sync_to_async(enrolment.register, thread_sensitive=False)(body), 201)
 
 

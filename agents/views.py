@@ -26,7 +26,7 @@ AGENT_FILE = "agent.pyz"
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def fleet(request: HttpRequest) -> HttpResponse:
     """Every machine, live."""
     shown = fleet_view(read_query(request.GET))

@@ -92,10 +92,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def _role(self) -> Role | None:
         """The person's role as it is now; closes the socket for those who have none."""
-        user = self.scope.get("user")
-        role = await sync_to_async(_fresh_role, thread_sensitive=False)(user)
+        user, session = self.scope.get("user"), self.scope.get("session")
+        role, signed_in = await sync_to_async(_standing, thread_sensitive=False)(user, session)
         if role is None:
-            signed_in = user is not None and user.is_authenticated
             await self.close(NOT_ALLOWED if signed_in else NOT_SIGNED_IN)
         return role
 
@@ -150,12 +149,12 @@ def _owner_of(scope: Mapping[str, Any]) -> str:
     return f"address:{(scope.get('client') or ['unknown'])[0]}"
 
 
-def _fresh_role(user: Any) -> Role | None:
-    """The role as stored now: someone who was shut out must not go on watching."""
-    if user is None or not user.is_authenticated:
-        return None
+def _standing(user: Any, session: Any) -> tuple[Role | None, bool]:
+    """The role as stored now, and whether this browser is still signed in: who was shut out must not go on watching."""
+    if user is None or not user.is_authenticated or not session.exists(session.session_key):
+        return None, False
     user.refresh_from_db()
-    return role_of(user)
+    return role_of(user), True
 
 
 class FleetConsumer(LiveConsumer):

@@ -13,9 +13,13 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from obt_site import actor, limits
+from obt_site import actor, limits, publishing
+from obt_site.accounts import browsers
+from obt_site.address import address_of
 from obt_site.came_from import came_from
 from obt_site.errors import Forbidden
+
+View = Callable[..., HttpResponseBase]
 
 
 class Role(IntEnum):
@@ -50,25 +54,43 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204, headers={"HX-Redirect": answer.url})
 
 
+def let_in(request: HttpRequest) -> None:
+    """From here on the signed-in person behind this request acts, the call counts, and this browser is in use."""
+    actor.acts(person(request))
+    limits.spend(request, f"person:{request.user.pk}")
+    browsers.seen(request)
+
+
+def let_stranger_in(request: HttpRequest) -> None:
+    """From here on somebody unknown reads, where that is allowed."""
+    actor.acts(actor.Actor(actor.STRANGER, "somebody unknown", None, address_of(request)))
+
+
 def person(request: HttpRequest) -> actor.Actor:
     """The signed-in person behind a request."""
-    return actor.Actor(actor.PERSON, request.user.get_username(), str(request.user.pk), request.META.get("REMOTE_ADDR"))
+    return actor.Actor(actor.PERSON, request.user.get_username(), str(request.user.pk), address_of(request))
 
 
-def requires(role: Role) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
-    """A page view for people of at least this role: strangers are sent to sign in, others are told."""
+def requires(role: Role, public: bool = False) -> Callable[[View], View]:
+    """A page view for people of at least this role: strangers are sent to sign in, others are told.
 
-    def wrap(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    `public`: where OBT_PUBLIC_READ is on, strangers read it too, as viewers do.
+    """
+
+    def wrap(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                if not (public and publishing.is_on()):
+                    return _to_sign_in(request)
+                let_stranger_in(request)
+                request.role = Role.VIEWER  # type: ignore[attr-defined]
+                return view(request, *args, **kwargs)
             held = role_of(request.user)
-            if held is None and not request.user.is_authenticated:
-                return _to_sign_in(request)
             if held is None or held < role:
                 raise Forbidden(f"This needs the role {role.word}; you have {held.word if held else 'none'}.")
             request.role = held  # type: ignore[attr-defined]
-            actor.acts(person(request))
-            limits.spend(request, f"person:{request.user.pk}")
+            let_in(request)
             return view(request, *args, **kwargs)
 
         return guarded

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 PERSON, TOKEN, AGENT, COMMAND, SYSTEM = "person", "token", "agent", "command", "system"
+STRANGER = "stranger"  # nobody who is known: someone at the sign-in page, or a reader where reading is public
 
 
 @dataclass(frozen=True)

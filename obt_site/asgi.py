@@ -22,6 +22,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
 from benchmarks import live, sweeper  # noqa: E402
+from obt_site.address import believing  # noqa: E402
 from obt_site.agent_door import with_agent_door  # noqa: E402
 from obt_site.edge import fit_daphne, same_origin  # noqa: E402
 from obt_site.urls import websocket_urlpatterns  # noqa: E402
@@ -55,4 +56,5 @@ websockets = same_origin(
     AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     is_tls=settings.ENVIRONMENT.tls_cert is not None,
 )
-application = sweeping(ProtocolTypeRouter({"http": with_agent_door(django_application), "websocket": websockets}))
+http = with_agent_door(django_application)
+application = believing(sweeping(ProtocolTypeRouter({"http": http, "websocket": websockets})))

@@ -8,8 +8,8 @@ from pymongo.errors import PyMongoError
 from agents.documents import Client
 from benchmarks.documents import Job
 from benchmarks.lifecycle import State
-from obt_site import places
-from obt_site.access import role_of
+from obt_site import places, publishing
+from obt_site.access import Role, role_of
 
 RUNNING = [State.RUNNING.value, State.CANCELLING.value, State.LOST.value]
 WAITING = [State.QUEUED.value, State.OFFERED.value]
@@ -18,17 +18,23 @@ WAITING = [State.QUEUED.value, State.OFFERED.value]
 def page(request: HttpRequest) -> dict[str, Any]:
     """`role` (word or None), `bar` and `more` (places), `work` {running, queued}, `simulated_machines` (names), `demo`.
 
-    Strangers learn nothing.
+    Strangers learn nothing; where they may read (`is_stranger`), the places that are open to them.
     """
-    role = role_of(getattr(request, "user", None))
-    if role is None:
+    user = getattr(request, "user", None)
+    role = role_of(user)
+    is_stranger = publishing.is_on() and not (user and user.is_authenticated)
+    if is_stranger:
+        around = {"role": Role.VIEWER.word, "is_stranger": True, "bar": places.open_to_strangers(), "work": None}
+    elif role is None:
         return {"role": None, "work": None, "simulated_machines": [], "demo": False}
-    around = {"role": role.word, "bar": places.open_to(places.BAR, role), "more": places.open_to(places.MORE, role)}
+    else:
+        around = {"role": role.word, "bar": places.open_to(places.BAR, role), "more": places.open_to(places.MORE, role)}
     if getattr(request, "database_is_away", False):  # known already: asking again would take seconds
         return {**around, "work": None, "simulated_machines": [], "demo": False}
     try:
         simulated, demo = simulated_machines()
-        return {**around, "work": work(), "simulated_machines": simulated, "demo": demo}
+        running = {} if is_stranger else {"work": work()}
+        return {**around, **running, "simulated_machines": simulated, "demo": demo}
     except PyMongoError:  # the page that says so must still come
         return {**around, "work": None, "simulated_machines": [], "demo": False}
 

@@ -33,6 +33,7 @@ DATABASES = ("sqlite", "postgres", "postgresql", "mysql")
 TRUE_WORDS = ("1", "true", "yes", "on")
 FALSE_WORDS = ("0", "false", "no", "off")
 SECRETS = ("OBT_MONGODB_URI", "OBT_REDIS_URL", "DATABASE_URL", "OBT_SECRET_KEY", "OBT_ADMIN_PASSWORD")
+SPOKEN_FOR = ("authorization", "cookie", "host", "origin", "referer", "content-type", "content-length", "user-agent")
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,9 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("OBT_OLLAMA_URL", "URL", "http://127.0.0.1:11434", "Ollama that this machine's own agent measures."),
     Variable("OBT_LOG_LEVEL", "word", "INFO", "How much is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL."),
     Variable("OBT_LOG_FORMAT", "word", "text", "Shape of a log line: text or json."),
+    Variable("OBT_PUBLIC_READ", "yes or no", "false", "Whether strangers may read results, models and the fleet."),
+    Variable("OBT_TRUSTED_PROXY", "list", "", "Addresses or networks of the reverse proxy whose word is believed."),
+    Variable("OBT_PROXY_USER_HEADER", "text", "", "Header by which that proxy says who is signed in, as Remote-User."),
 )
 
 
@@ -115,6 +119,9 @@ class Environment:
     ollama_url: str
     log_level: str
     log_format: str
+    public_read: bool = False
+    trusted_proxy: tuple[str, ...] = ()
+    proxy_user_header: str | None = None
 
     @property
     def is_loopback(self) -> bool:
@@ -144,6 +151,8 @@ def read(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Environ
         raise BadEnvironment("OBT_ADMIN_USERNAME and OBT_ADMIN_PASSWORD go together: set both or neither.")
     if bool(values["OBT_TLS_CERT"]) != bool(values["OBT_TLS_KEY"]):
         raise BadEnvironment("OBT_TLS_CERT and OBT_TLS_KEY go together: set both or neither.")
+    if values["OBT_PROXY_USER_HEADER"] and not values["OBT_TRUSTED_PROXY"]:
+        raise BadEnvironment("OBT_PROXY_USER_HEADER needs OBT_TRUSTED_PROXY: who else could be believed?")
     return Environment(
         host=_host("OBT_HOST", values["OBT_HOST"]),
         port=_port("OBT_PORT", values["OBT_PORT"]),
@@ -170,6 +179,9 @@ def read(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Environ
         ollama_url=_url("OBT_OLLAMA_URL", values["OBT_OLLAMA_URL"], ("http", "https")) or "",
         log_level=_word("OBT_LOG_LEVEL", values["OBT_LOG_LEVEL"].upper(), LOG_LEVELS),
         log_format=_word("OBT_LOG_FORMAT", values["OBT_LOG_FORMAT"].lower(), LOG_FORMATS),
+        public_read=_yes_or_no("OBT_PUBLIC_READ", values["OBT_PUBLIC_READ"]),
+        trusted_proxy=_networks("OBT_TRUSTED_PROXY", values["OBT_TRUSTED_PROXY"]),
+        proxy_user_header=_header("OBT_PROXY_USER_HEADER", values["OBT_PROXY_USER_HEADER"]),
     )
 
 
@@ -253,6 +265,24 @@ def _is_ip(value: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _networks(name: str, value: str) -> tuple[str, ...]:
+    """Addresses and networks, each written as a network. One that everybody is in would trust everybody."""
+    try:
+        found = [ipaddress.ip_network(each.strip(), strict=False) for each in value.split(",") if each.strip()]
+        is_usable = all(network.prefixlen > 0 for network in found)
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise BadEnvironment(f"{name} is {value!r}, and has to be addresses or networks, such as 10.0.0.5,10.1.0.0/16.")
+    return tuple(str(network) for network in found)
+
+
+def _header(name: str, value: str) -> str | None:
+    if value and (not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", value) or value.lower() in SPOKEN_FOR):
+        raise BadEnvironment(f"{name} is {value!r}, and has to be a header of the proxy's own, such as Remote-User.")
+    return value or None
 
 
 def _port(name: str, value: str) -> int:

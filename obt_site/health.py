@@ -3,6 +3,7 @@
 import logging
 
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
 from pymongo.errors import OperationFailure, PyMongoError
 
 from obt_site import mongo
@@ -10,11 +11,13 @@ from obt_site import mongo
 log = logging.getLogger(__name__)
 
 
+@require_safe
 def live(request: HttpRequest) -> JsonResponse:
     """200 as long as the process answers."""
     return JsonResponse({"status": "ok"})
 
 
+@require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when the database answers, 503 when it does not or does not let this server in."""
     try:

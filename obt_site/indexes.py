@@ -67,6 +67,7 @@ INDEXES: tuple[Index, ...] = (
     _by("api_tokens", "user_id", "a person's tokens"),
     _by("api_tokens", "made_by", "the tokens that a token made"),
     _by("api_tokens", "created_at", "all tokens, for administrators"),
+    _by("sign_in_tries", "last_at", "tries to sign in that are long over"),
     _by("saved_views", "owner", "a person's saved views of the results"),
     _by("saved_views", "owner name", "two views of a person never share a name", unique=True),
 )

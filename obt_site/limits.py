@@ -78,16 +78,18 @@ def rate_limit(get_response: Handler) -> Handler:
         async def handle_async(request: HttpRequest) -> HttpResponse:
             kind = kind_of(request)
             limited = kind in settings.RATES_BY_ADDRESS
-            count = rates.by_address(kind, address_of(request), ask=False) if limited else None
+            count = rates.by_address(kind, address_of(request) or "unknown", ask=False) if limited else None
             if limited and count is None:  # only once per block: the store may make us wait
-                count = await sync_to_async(rates.by_address, thread_sensitive=False)(kind, address_of(request))
+                count = await sync_to_async(rates.by_address, thread_sensitive=False)(
+                    kind, address_of(request) or "unknown"
+                )
             refusal = _refusal(request, count)
             return _told(request, refusal or await get_response(request))
 
         return handle_async
 
     def handle(request: HttpRequest) -> HttpResponse:
-        refusal = _refusal(request, rates.by_address(kind_of(request) or "", address_of(request)))
+        refusal = _refusal(request, rates.by_address(kind_of(request) or "", address_of(request) or "unknown"))
         return _told(request, refusal or get_response(request))
 
     return handle

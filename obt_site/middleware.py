@@ -20,7 +20,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.decorators import sync_and_async_middleware
 
 from agent.obt_agent import contract
-from obt_site import errors
+from obt_site import actor, errors
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +103,7 @@ def request_id(get_response: Handler) -> Handler:
     def before(request: HttpRequest) -> None:
         request.request_id = secrets.token_hex(8)  # type: ignore[attr-defined]
         _request_id.set(request.request_id)  # type: ignore[attr-defined]
+        actor.acts(actor.THE_SERVER)  # until somebody is let in
 
     def after(request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]

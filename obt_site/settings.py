@@ -47,6 +47,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "obt_site.accounts.proxied.ProxyUser",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -103,6 +104,7 @@ CHANNEL_LAYERS = {
     else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 }
 
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "obt_site.accounts.proxied.ProxyUserBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -111,6 +113,10 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "fleet"
+PASSWORD_RESET_TIMEOUT = 24 * 60 * 60  # how long a link to choose a password is good for, in seconds
+PUBLIC_READ = ENVIRONMENT.public_read
+TRUSTED_PROXY = ENVIRONMENT.trusted_proxy  # see obt_site/address.py
+PROXY_USER_HEADER = ENVIRONMENT.proxy_user_header
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -122,6 +128,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
+SESSION_ENGINE = "obt_site.accounts.sessions"
 SESSION_COOKIE_NAME = f"obt_session_{ENVIRONMENT.port}"  # cookies know no ports; two instances share a host
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

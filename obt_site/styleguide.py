@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
+from obt_site.access import Role, requires
 from obt_site.charts import Axis, HistoryMark, HistoryPoint, LaneBlock, Panel, Phase, SamplePoint, ScatterPoint
 from obt_site.charts.figures import GLYPHS
 from obt_site.states import STATES
@@ -180,7 +181,8 @@ def sample_context() -> dict[str, Any]:
     }  # fmt: skip
 
 
-@login_required
+@require_safe
+@requires(Role.VIEWER)
 def styleguide(request: HttpRequest) -> HttpResponse:
     """The page; reads nothing and changes nothing."""
     return render(request, "styleguide.html", sample_context())

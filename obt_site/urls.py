@@ -10,6 +10,7 @@ from benchmarks.api import api
 from benchmarks.views import compare, dashboard, history, models, palette, queue, results, saved_views, sessions
 from benchmarks.views.metrics import metrics
 from obt_site import about, assets, health, styleguide
+from obt_site.accounts import people_pages as people
 from obt_site.accounts import settings_page, tokens_page
 from obt_site.accounts import views as accounts
 from obt_site.auditing import views as audit
@@ -23,6 +24,15 @@ accounts_urls = [
     path("setup", accounts.setup_page, name="setup"),
     path("sign-in", accounts.sign_in, name="sign_in"),
     path("sign-out", accounts.sign_out, name="sign_out"),
+    path("password", people.choose_password, name="choose_password"),
+    path("settings", settings_page.settings_page, name="settings"),
+    path("settings/sessions/end", people.end_own_sessions, name="own_sessions_end"),
+    path("settings/people", people.people_page, name="people"),
+    path("settings/people/<int:person_id>", people.person_page, name="person"),
+    path("settings/people/<int:person_id>/role", people.change_role, name="person_role"),
+    path("settings/people/<int:person_id>/active", people.change_active, name="person_active"),
+    path("settings/people/<int:person_id>/password", people.reset_password, name="person_password"),
+    path("settings/people/<int:person_id>/sessions/end", people.end_sessions, name="person_sessions_end"),
 ]
 fleet_urls = [
     path("", dashboard.home, name="home"),
@@ -98,9 +108,9 @@ urlpatterns = [
     path("styleguide", styleguide.styleguide, name="styleguide"),
     path("static/<path:name>", assets.asset, name="asset"),
     path("about", about.about, name="about"),
-    path("settings", settings_page.settings_page, name="settings"),
     path("settings/tokens", tokens_page.tokens_page, name="tokens"),
     path("settings/tokens/<str:token_id>/revoke", tokens_page.revoke_token, name="token_revoke"),
+    path("admin/login/", accounts.admin_sign_in),
     path("admin/", admin.site.urls),
 ]
 websocket_urlpatterns = [

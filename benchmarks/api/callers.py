@@ -3,6 +3,7 @@
 `open_to(role, shape)` is the one way a route says who may use it and what it answers.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,14 @@ from ninja.security.http import HttpAuthBase
 from ninja.utils import check_csrf
 
 from benchmarks.api.shapes import Problem
-from obt_site import actor, limits
-from obt_site.access import Role, person, role_of
+from obt_site import actor, limits, publishing
+from obt_site.access import Role, let_in, let_stranger_in, role_of
+from obt_site.address import address_of
 from obt_site.errors import Forbidden, Unauthenticated
 from obt_site.tokens import ApiToken, Holder, Maker, token_holder
 
 REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503})
+WayIn = Callable[[HttpRequest], "Caller | None"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class BearerToken(HttpAuthBase):
             raise Unauthenticated("Send a user API token: Authorization: Bearer obtu_….")
         holder = token_holder(text.strip())
         token = holder.token
-        actor.acts(actor.Actor(actor.TOKEN, _called(holder), token.id, request.META.get("REMOTE_ADDR")))
+        actor.acts(actor.Actor(actor.TOKEN, _called(holder), token.id, address_of(request)))
         limits.spend(request, f"token:{token.id}")
         return _allowed(Caller(holder.name, holder.role, holder.user, token), self.role)
 
@@ -80,8 +83,7 @@ class BrowserSession(APIKeyCookie):
         held = role_of(request.user)
         if held is None:
             raise Forbidden(f"This needs the role {self.role.word}; you have none.")
-        actor.acts(person(request))
-        limits.spend(request, f"person:{request.user.pk}")
+        let_in(request)
         return _allowed(Caller(request.user.get_username(), held, request.user), self.role)
 
 
@@ -90,30 +92,41 @@ def _called(holder: Holder) -> str:
     return f"{holder.token.name} of {holder.name}" if holder.user is not None else holder.name
 
 
+def public_reader(request: HttpRequest) -> Caller | None:
+    """Nobody in particular, where OBT_PUBLIC_READ is on; for routes that say so, and to read only."""
+    if not publishing.is_on() or request.method != "GET":
+        return None
+    let_stranger_in(request)
+    return Caller("somebody unknown", Role.VIEWER)
+
+
 def _allowed(caller: Caller, role: Role) -> Caller:
     if caller.role < role:
         raise Forbidden(f"This needs the role {role.word}; you have {caller.role.word}.")
     return caller
 
 
-def needs(role: Role) -> list[HttpAuthBase | APIKeyCookie]:
+def needs(role: Role) -> list[WayIn]:
     """The ways in for callers of at least this role."""
     return [BearerToken(role), BrowserSession(role)]
 
 
-def let_in(request: HttpRequest, role: Role) -> Caller:
+def caller_at(request: HttpRequest, role: Role) -> Caller:
     """Who asks for an address beside the routes; raises Unauthenticated or Forbidden."""
     for way_in in needs(role):
         caller = way_in(request)
         if caller is not None:
-            return caller  # type: ignore[no-any-return]
+            return caller
     raise Unauthenticated("Sign in, or send a user API token: Authorization: Bearer obtu_….")
 
 
-def open_to(role: Role, shape: Any, status: int = 200) -> dict[str, Any]:
-    """For a route's decorator: who may call it, and the shape of its answer beside the problems it can have."""
+def open_to(role: Role, shape: Any, status: int = 200, public: bool = False) -> dict[str, Any]:
+    """For a route's decorator: who may call it, and the shape of its answer beside the problems it can have.
+
+    `public`: where OBT_PUBLIC_READ is on, anybody may read it.
+    """
     return {
-        "auth": needs(role),
+        "auth": [*needs(role), public_reader] if public else needs(role),
         "response": {status: shape, REFUSALS: Problem},
         "openapi_extra": {"x-role": role.word},
     }

@@ -14,7 +14,7 @@ from agents import credentials, presence, removal, verbs
 from agents.documents import Client, HardwareConfig
 from benchmarks.api import cursors
 from benchmarks.api.callers import caller_of, open_to
-from benchmarks.api.shapes import Body, Line, PageQuery, Shape, Time, Word
+from benchmarks.api.shapes import Body, Line, PageQuery, Private, Shape, Time, Word
 from obt_site.access import Role
 
 LABELS_MAXIMUM = 20
@@ -24,11 +24,11 @@ router = Router(tags=["machines"])
 class OllamaShape(Shape):
     """A machine's Ollama as its agent last saw it."""
 
-    url: str
+    url: Private
     version: str | None
     reachable: bool
     simulated: bool
-    message: str | None = Field(description="what is wrong when it is not reachable")
+    message: Private = Field(description="what is wrong when it is not reachable")
 
 
 class ClientShape(Shape):
@@ -39,9 +39,9 @@ class ClientShape(Shape):
 
     id: str
     name: str
-    hostname: str | None
+    hostname: Private
     state: str
-    reason: str | None
+    reason: Private
     state_since: Time | None
     last_seen_at: Time | None
     agent_version: str | None
@@ -115,7 +115,7 @@ class ClientQuery(PageQuery):
         )
 
 
-@router.get("/clients", **open_to(Role.VIEWER, ClientPage))
+@router.get("/clients", **open_to(Role.VIEWER, ClientPage, public=True))
 def list_clients(request: HttpRequest, query: FromQuery[ClientQuery]) -> ClientPage:
     """The machines by name."""
     found = Client.objects.order_by("name")
@@ -128,7 +128,7 @@ def list_clients(request: HttpRequest, query: FromQuery[ClientQuery]) -> ClientP
     return ClientPage(items=shapes(page), next=cursors.encode(page[-1].name) if more else None)
 
 
-@router.get("/clients/{client_id}", **open_to(Role.VIEWER, ClientShape))
+@router.get("/clients/{client_id}", **open_to(Role.VIEWER, ClientShape, public=True))
 def get_client(request: HttpRequest, client_id: str) -> ClientShape:
     """One machine."""
     return shapes([verbs.find(client_id)])[0]

@@ -161,7 +161,7 @@ def read_filter(name: str, text: str) -> tuple[ResultFilters, list[dict[str, Any
         return nothing, [{**one, "loc": (name, *one["loc"])} for one in found]
 
 
-@router.get("/compare", by_alias=True, **open_to(Role.VIEWER, ComparisonShape))
+@router.get("/compare", by_alias=True, **open_to(Role.VIEWER, ComparisonShape, public=True))
 def compare_results(request: HttpRequest, query: FromQuery[CompareQuery]) -> ComparisonShape:
     """Two sets of results, cell by cell: what changed, how certainly, or why the two cannot be compared."""
     about = None if query.about is None else query.about.split(",")

@@ -7,7 +7,7 @@ from pydantic import Field
 from agent.obt_agent.contract import HostReading
 from benchmarks import lifecycle, sessions
 from benchmarks.api.callers import open_to
-from benchmarks.api.shapes import Shape, Time
+from benchmarks.api.shapes import Reason, Shape, Time
 from benchmarks.documents import Job
 from obt_site.access import Role
 
@@ -18,7 +18,7 @@ class ErrorShape(Shape):
     """Why a job did not succeed: a kind programs can tell apart, a sentence for people."""
 
     kind: str
-    message: str
+    message: Reason
 
 
 class ProgressShape(Shape):

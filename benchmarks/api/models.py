@@ -53,7 +53,7 @@ def shape(row: ModelRow) -> ModelShape:
     return ModelShape(**{name: getattr(row, name) for name in ModelShape.model_fields})
 
 
-@router.get("/models", **open_to(Role.VIEWER, ModelPage))
+@router.get("/models", **open_to(Role.VIEWER, ModelPage, public=True))
 def list_models(request: HttpRequest, query: FromQuery[ModelQuery]) -> ModelPage:
     """The models of all machines, one row per name and digest."""
     wanted = catalogue.ModelFilters(query.search, query.family, query.quantization, query.client, query.capability)

@@ -29,6 +29,7 @@ from benchmarks.api.shapes import (
 )
 from benchmarks.documents import Result
 from benchmarks.listing import Excluded, Outcome, ResultFilters, Simulated
+from obt_site import publishing
 from obt_site.access import Role
 
 router = Router(tags=["results"])
@@ -234,7 +235,7 @@ def whole(result: Result) -> WholeResultShape:
     names = {name for cell in result.cells for name in (*cell["metrics"], *cell["missing"])}
     return WholeResultShape(
         **dict(shape(result)),
-        environment=results.environment_of(result),
+        environment=publishing.environment(results.environment_of(result)),
         drift=_drifts(result),
         formulas={name: text for name, text in FORMULAS.items() if name in names},
     )
@@ -268,14 +269,14 @@ def filters(query: ResultFilterQuery) -> ResultFilters:
     return ResultFilters(**plain, ids=ids, valid=None if query.valid is None else query.valid == "true")
 
 
-@router.get("/results", **open_to(Role.VIEWER, ResultPage))
+@router.get("/results", **open_to(Role.VIEWER, ResultPage, public=True))
 def list_results(request: HttpRequest, query: FromQuery[ResultQuery]) -> ResultPage:
     """The results, newest first. A page can have fewer than `limit` and still a `next`, when few results match."""
     page = listing.results(filters(query), cursors.number_of(query.cursor), query.limit)
     return ResultPage(items=[shape(result) for result in page.items], next=cursors.after_number(page.next))
 
 
-@router.get("/results/{result_id}", **open_to(Role.VIEWER, WholeResultShape))
+@router.get("/results/{result_id}", **open_to(Role.VIEWER, WholeResultShape, public=True))
 def get_result(request: HttpRequest, result_id: str) -> WholeResultShape:
     """One result, with what it was measured on, how it drifted, and the formulas of its numbers."""
     return whole(results.find(result_id))
@@ -287,7 +288,7 @@ class TelemetryQuery(Shape):
     raw: Truth = "false"
 
 
-@router.get("/results/{result_id}/telemetry", **open_to(Role.VIEWER, Telemetry))
+@router.get("/results/{result_id}/telemetry", **open_to(Role.VIEWER, Telemetry, public=True))
 def get_telemetry(request: HttpRequest, result_id: str, query: FromQuery[TelemetryQuery]) -> dict[str, Any]:
     """The machine's readings while it ran: one list of values per quantity, all as long as `t_s`."""
     return results.telemetry_of(results.find(result_id), whole=query.raw == "true")

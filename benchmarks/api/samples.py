@@ -81,7 +81,7 @@ def _value(metric: Metric) -> ValueShape | None:
     return None if metric.value is None else ValueShape(value=metric.value, unit=metric.unit)
 
 
-@router.get("/results/{result_id}/samples", **open_to(Role.VIEWER, SamplesShape))
+@router.get("/results/{result_id}/samples", **open_to(Role.VIEWER, SamplesShape, public=True))
 def get_samples(request: HttpRequest, result_id: str) -> SamplesShape:
     """Every request of a result, warm-ups and left-out ones too, with the formulas of the numbers."""
     found = results.find(result_id)

@@ -15,6 +15,7 @@ from pydantic import WithJsonSchema as JsonSchema
 
 from agent.obt_agent import validity
 from benchmarks.api.cursors import LONGEST
+from obt_site import publishing
 from obt_site.clock import rfc3339
 
 MODEL_LENGTH = 300
@@ -60,6 +61,8 @@ Moment = Annotated[datetime, BeforeValidator(_moment), JsonSchema({"type": "stri
 Time = Annotated[
     datetime, PlainSerializer(rfc3339, return_type=str), JsonSchema({"type": "string", "format": "date-time"})
 ]
+Private = Annotated[str | None, PlainSerializer(publishing.private, return_type=str | None)]  # null for strangers
+Reason = Annotated[str, PlainSerializer(publishing.reason, return_type=str)]  # strangers are told that there is one
 
 
 class Body(BaseModel):

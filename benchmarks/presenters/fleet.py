@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from benchmarks.presenters.fleet_query import ALWAYS_OFFERED, SHOWS, SORTS, FleetQuery
 from benchmarks.presenters.ground import LatestResult, ground, latest_of
 from benchmarks.presenters.machines import MachineRow, Sentence
+from obt_site import publishing
 
 LATEST_RESULTS = 6
 
@@ -69,7 +70,7 @@ def fleet(query: FleetQuery, in_sight: Sequence[str] = ()) -> Fleet:
         labels=labels,
         systems=systems,
         gpus=gpus,
-        needs=found.needs,
+        needs=() if publishing.to_a_stranger() else found.needs,
         latest=[latest_of(one) for one in found.results[:LATEST_RESULTS]],
         reference_model=found.reference_model,
         reference_scale=max((each.high or each.value or 0.0 for each in found.references.values()), default=0.0),

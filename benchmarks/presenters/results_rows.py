@@ -10,6 +10,7 @@ from benchmarks.headline import best_cell
 from benchmarks.measures import Measure
 from benchmarks.presenters import figures, stored
 from benchmarks.shelf import Short, Spread
+from obt_site import publishing
 
 NOT_MEASURED = "this metric was not measured"
 WHOLLY_ON_GPU_PERCENT = 99.5
@@ -99,7 +100,7 @@ def why_missing(document: Mapping[str, Any], metric: str, cell: str | None) -> s
     """Why a result has no such number, in words."""
     error = (document.get("error") or {}).get("message")
     if error:
-        return str(error)
+        return publishing.reason(str(error))
     cells = [each for each in document.get("cells", ()) if cell is None or each["cell"] == cell]
     found = best_cell(cells, metric) or next(
         (each for each in cells if metrics.HEADLINE.get(each["kind"]) == metric), None

@@ -15,6 +15,7 @@ from agent.obt_agent.rounds import Round
 from benchmarks import derive
 from benchmarks.documents import SampleBlock
 from benchmarks.presenters import events
+from obt_site import publishing
 from obt_site.charts import Phase, SamplePoint
 from obt_site.charts.samples import named
 
@@ -134,7 +135,7 @@ def why_left_out(sample: contract.Sample) -> str:
     if sample.warmup:
         return ""
     words = events.in_words(sample.flags)
-    return f"{words} {sample.error.message}".strip() if sample.error else words
+    return f"{words} {publishing.reason(sample.error.message)}".strip() if sample.error else words
 
 
 def _short(sentence: str) -> str:

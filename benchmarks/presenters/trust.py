@@ -11,6 +11,7 @@ from agent.obt_agent.validity import SENTENCES
 from benchmarks.documents import Result
 from benchmarks.presenters.samples import Judged
 from benchmarks.statistics import Drift, drift
+from obt_site import publishing
 from obt_site.formatting import number
 
 # What it means that a gate found nothing. Gates that only ever speak when something is wrong have no sentence here.
@@ -57,7 +58,7 @@ def checks(result: Result, cells: Sequence[Judged], content: Mapping[str, Any] |
 def _outcome(result: Result) -> list[Check]:
     if result.outcome == "succeeded":
         return []
-    message = (result.error or {}).get("message") or "No reason was recorded."
+    message = publishing.reason((result.error or {}).get("message") or "No reason was recorded.")
     return [Check("bad", f"The job ended early: {result.outcome.replace('_', ' ')}.", message)]
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 
+from obt_site.accounts.sessions import SessionStore
 from obt_site.asgi import application
 
 PATIENCE_S = 20.0
@@ -27,8 +27,9 @@ def cookie_of(user: Any) -> str:
 class Socket:
     """`shown` is what the page would show now: every part as it was sent last."""
 
-    def __init__(self, path: str, cookie: str = "") -> None:
+    def __init__(self, path: str, cookie: str = "", authorization: str = "") -> None:
         headers = [(b"origin", b"http://localhost"), (b"host", b"localhost"), (b"cookie", cookie.encode())]
+        headers += [(b"authorization", authorization.encode())] if authorization else []
         self.link = WebsocketCommunicator(application, path, headers)
         self.shown: dict[str, str] = {}
         self.sequence: list[int] = []

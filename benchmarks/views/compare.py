@@ -19,7 +19,7 @@ from obt_site.asked import Asked
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def compare(request: HttpRequest) -> HttpResponse:
     """Two sets of results, or one against many. The form of sides is turned into the page's own address, and so is
     everything that a view of the results shows."""

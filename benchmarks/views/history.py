@@ -10,7 +10,7 @@ from obt_site.asked import Asked
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def history(request: HttpRequest) -> HttpResponse:
     """All results of `model` on `client` over time, with what changed in between."""
     query = Asked(request.GET)

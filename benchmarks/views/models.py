@@ -17,7 +17,7 @@ from obt_site.asked import Asked
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def models(request: HttpRequest) -> HttpResponse:
     """Models × machines under the filters of the address."""
     shown = matrix(Asked(request.GET), request.GET.getlist("pick"))

@@ -18,7 +18,7 @@ from obt_site.access import Role, requires
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def results(request: HttpRequest) -> HttpResponse:
     """The explorer: results under the filters of the address, in its order and groups."""
     if (view := of_match(request.GET)) is not None:
@@ -30,7 +30,7 @@ def results(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def results_csv(request: HttpRequest) -> StreamingHttpResponse:
     """Every row of the same view as CSV, not only those of a page; of the one that a form names, where it does."""
     view = of_match(request.GET)
@@ -45,7 +45,7 @@ def results_csv(request: HttpRequest) -> StreamingHttpResponse:
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def result(request: HttpRequest, result_id: str) -> HttpResponse:
     """One result, about the cell that `?cell=` names."""
     view = result_view(stored_results.find(result_id), request.GET.get("cell"))
@@ -60,7 +60,7 @@ def result(request: HttpRequest, result_id: str) -> HttpResponse:
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def result_markdown(request: HttpRequest, result_id: str) -> HttpResponse:
     """One result as Markdown, to be pasted where people talk about it."""
     text = result_exports.markdown(result_view(stored_results.find(result_id), None))
@@ -68,7 +68,7 @@ def result_markdown(request: HttpRequest, result_id: str) -> HttpResponse:
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def result_samples(request: HttpRequest, result_id: str) -> HttpResponse:
     """Every request of one result as CSV, a line each."""
     found = stored_results.find(result_id)
@@ -78,7 +78,7 @@ def result_samples(request: HttpRequest, result_id: str) -> HttpResponse:
 
 
 @require_safe
-@requires(Role.VIEWER)
+@requires(Role.VIEWER, public=True)
 def result_telemetry(request: HttpRequest, result_id: str) -> JsonResponse:
     """What the page's panels draw, as numbers: for the script that moves them."""
     return JsonResponse(result_exports.panels(result_view(stored_results.find(result_id), None)))

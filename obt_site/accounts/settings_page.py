@@ -21,6 +21,7 @@ from django.views.decorators.http import require_http_methods
 
 from obt_site import audit, env
 from obt_site.access import Role, requires
+from obt_site.accounts import browsers, throttle
 from obt_site.formatting import duration, number
 from obt_site.rate_table import Rate
 
@@ -113,21 +114,38 @@ def _form(request: HttpRequest) -> PasswordChangeForm:
     return form
 
 
+def _is_good(form: PasswordChangeForm) -> bool:
+    """Whether it may be done; guesses at the old password are slowed down like those at the sign-in page."""
+    counts = [throttle.of_change(form.user.pk)]
+    throttle.admit(counts)
+    if form.is_valid():
+        throttle.succeeded(counts)
+        return True
+    return False
+
+
+def _change_password(request: HttpRequest, form: PasswordChangeForm) -> None:
+    """Store it; this browser stays signed in and no other one."""
+    user = form.save()
+    update_session_auth_hash(request, user)
+    browsers.close(user, but=request.session.session_key)
+    name = user.get_username()
+    audit.record("person.password", f"{name} changed their password", about=("person", user.pk, name))
+
+
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Role.VIEWER)
 def settings_page(request: HttpRequest) -> HttpResponse:
     """The page; a post changes the password, and says beside its field what is wrong with it."""
     form = _form(request)
-    if request.method == "POST" and form.is_valid():
-        user = form.save()
-        update_session_auth_hash(request, user)
-        name = user.get_username()
-        audit.record("person.password", f"{name} chose another password", about=("person", user.pk, name))
+    if request.method == "POST" and _is_good(form):
+        _change_password(request, form)
         messages.success(request, "Your password is changed. Other browsers have to sign in again.")
         return redirect("settings")
     role: Role = request.role  # type: ignore[attr-defined]
     context: dict[str, Any] = {"place": "settings", "form": form, "role_words": ROLE_WORDS[role]}
+    context["browsers"] = browsers.of(cast("User", request.user), request.session.session_key)
     if role >= Role.ADMIN:
         context |= {"told": told(), "limits": limits()}
     return render(request, "accounts/settings.html", context, status=422 if form.errors else 200)

@@ -74,7 +74,7 @@ def create_administrator(username: str, password: str) -> User:
 def _create(username: str, password: str) -> User:
     if not needed():
         raise Conflict("This OBT is already set up. Sign in instead.")
-    problems = [*_name_problems(username), *_password_problems(username, password)]
+    problems = [*name_problems(username), *password_problems(username, password)]
     if problems:
         raise Invalid(problems[0].message, problems)
     ensure_roles()
@@ -87,7 +87,8 @@ def ensure_roles() -> None:
         Group.objects.get_or_create(name=role.word)
 
 
-def _name_problems(username: str) -> list[FieldError]:
+def name_problems(username: str) -> list[FieldError]:
+    """What keeps this from being somebody's name; nothing when it can be one."""
     try:
         UnicodeUsernameValidator()(username.strip())
     except ValidationError:
@@ -97,7 +98,8 @@ def _name_problems(username: str) -> list[FieldError]:
     return []
 
 
-def _password_problems(username: str, password: str) -> list[FieldError]:
+def password_problems(username: str, password: str) -> list[FieldError]:
+    """What keeps this from being that person's password, by Django's rules."""
     try:
         validate_password(password, get_user_model()(username=username))
     except ValidationError as error:

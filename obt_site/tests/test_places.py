@@ -24,7 +24,7 @@ def test_no_key_leads_to_two_places():
 
 
 def test_every_page_leads_to_every_place_of_bar_and_menu(database):
-    found = links(signed_in(Role.VIEWER).get("/settings"))
+    found = links(signed_in(Role.ADMIN).get("/settings"))
 
     assert {place.url for place in places.open_to((*places.BAR, *places.MORE), Role.VIEWER)} <= set(found)
 

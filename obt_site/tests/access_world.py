@@ -1,0 +1,86 @@
+"""For tests of who may do what: docs/access.md as data, and a small world with somebody of each role in it."""
+
+import re
+
+from django.test import Client
+
+from agents import verbs
+from benchmarks import saved_views
+from benchmarks.tests import world
+from obt_site import env
+from obt_site.access import Role, create_token
+from obt_site.accounts import people
+from obt_site.tests.people import person
+
+WEBSOCKET, ANY = "WS", "any"
+COLUMNS = ("Signed out", "Viewer", "Operator", "Admin", "Agent", "Public read")
+ROLES = {"Viewer": Role.VIEWER, "Operator": Role.OPERATOR, "Admin": Role.ADMIN}
+PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
+
+
+def table() -> dict[tuple[str, str], dict[str, str]]:
+    """The document's lines: (route, method) → what it says for each column."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for line in (env.ROOT / "docs/access.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| `"):
+            route, method, *words = cells
+            assert (route, method) not in found, line
+            found[route.strip("`"), method] = dict(zip(COLUMNS, words, strict=True))
+    return found
+
+
+TABLE = table()
+
+
+def plain(pattern: str) -> str:
+    """`x/<name>` of `x/<str:name>` and of `^x/(?P<name>[0-9a-f]+)$`."""
+    return PARAMETER.sub(lambda found: f"<{found[1] or found[2]}>", pattern).removeprefix("^").removesuffix("$")
+
+
+class World:
+    """A small world, somebody of each role in it, and the parts of addresses."""
+
+    def __init__(self) -> None:
+        self.agent, credential = world.register("other")
+        self.authorization = f"Bearer {credential}"
+        forge = world.machine("forge")
+        result = world.result(forge)
+        offer = world.running(forge, world.MODELS[1])
+        token, _ = verbs.create_enrolment_token("third", by="admin")
+        self.people = {word: person(word.lower(), None) for word in ROLES}
+        for word, role in ROLES.items():
+            people.set_role(self.people[word], role)
+        view = saved_views.save(str(self.people["Admin"].pk), "mine", "model=x")
+        self.parts = {
+            "client_id": str(forge.id),
+            "session_id": str(result.session),
+            "job_id": offer.job,
+            "result_id": result.id,
+            "view_id": str(view.id),
+            "token_id": verbs.token_id(token),
+            "person_id": str(person("eve", Role.VIEWER).pk),
+            "name": "css/base.css",
+            "object_id": "1",
+            "app_label": "auth",
+            "content_type_id": "1",
+            "url": "nothing",
+        }
+
+    def path(self, route: str) -> str:
+        return re.sub(r"<(\w+)>", lambda found: self.parts[found[1]], route)
+
+    def browser(self, column: str) -> Client:
+        """Who asks: the cookie of somebody with that role, an agent's credential, or nothing at all."""
+        browser = Client(raise_request_exception=False)
+        if column in ROLES:
+            browser.force_login(self.people[column])
+        if column == "Agent":
+            browser.defaults["HTTP_AUTHORIZATION"] = self.authorization
+        return browser
+
+    def script(self, column: str) -> Client:
+        """The same role as a user API token."""
+        browser = Client(raise_request_exception=False)
+        browser.defaults["HTTP_AUTHORIZATION"] = f"Bearer {create_token(column, ROLES[column])}"
+        return browser
