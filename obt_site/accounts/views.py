@@ -43,7 +43,10 @@ def setup_page(request: HttpRequest) -> HttpResponse:
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Name and password; back to where the person wanted to go."""
     target = request.POST.get("next") or request.GET.get("next", "")
-    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure()):
+    # A way on this site begins with a slash; anything else Django would take for the name of a view.
+    if not target.startswith("/") or not url_has_allowed_host_and_scheme(
+        target, {request.get_host()}, request.is_secure()
+    ):
         target = ""
     context = {
         "next": target,
