@@ -48,7 +48,10 @@ def setup_page(request: HttpRequest) -> HttpResponse:
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Name and password; back to where the person wanted to go. Whoever tries too often is told how long to wait."""
     target = request.POST.get("next") or request.GET.get("next", "")
-    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure()):
+    # A way on this site begins with a slash; anything else Django would take for the name of a view.
+    if not target.startswith("/") or not url_has_allowed_host_and_scheme(
+        target, {request.get_host()}, request.is_secure()
+    ):
         target = ""
     username = request.POST.get("username", "")
     context = {

@@ -214,7 +214,7 @@ def test_a_method_cannot_be_changed_by_a_header_or_a_parameter(forge):
     assert api.get(f"clients/{forge.id}").status_code == 200
 
 
-@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "get", "\x00"])
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "\x00"])
 def test_a_strange_method_is_refused(api, forge, method):
     response = api.client.generic(method, f"{BASE}clients", headers=api.headers)
 
