@@ -111,7 +111,8 @@ def test_groups_follow_what_was_chosen(explorer: Page) -> None:
     expect(explorer.get_by_role("link", name="Take the filter Machine forge away")).to_be_visible()
 
 
-def test_a_view_is_saved_by_name_and_comes_back_as_it_was(explorer: Page, server: RunningServer) -> None:
+def test_a_view_is_saved_by_name_and_comes_back_as_it_was(explorer: Page, server: RunningServer, watch) -> None:
+    watch.expected += ["409", "Response Status Error Code 409"]  # the name that is taken, asked about below
     explorer.goto(f"{server.url}/results?model={LLAMA}&group=none&sort=decode_rate")
     views = explorer.get_by_role("navigation", name="Saved views")
     views.get_by_text("Save view").click()
@@ -145,7 +146,7 @@ def test_the_chart_is_switched_and_the_address_remembers_which(explorer: Page) -
     kinds.get_by_role("link", name="Scatter").click()
     scatter = explorer.locator("figure.split-c")
     expect(scatter).to_be_visible()
-    explorer.get_by_label("Up").select_option("ttft")
+    explorer.get_by_label("Up", exact=True).select_option("ttft")
     explorer.wait_for_url("**y=ttft**")
     expect(scatter.locator("figcaption")).to_contain_text("medians of 4 results")
     expect(explorer.locator("td.cell-ch")).to_have_count(0)
