@@ -8,9 +8,10 @@ from agents import verbs
 from benchmarks import saved_views
 from benchmarks.tests import world
 from obt_site import env
-from obt_site.access import Role, create_token
+from obt_site.access import Role
 from obt_site.accounts import people
 from obt_site.tests.people import person
+from obt_site.tokens import create_token
 
 WEBSOCKET, ANY = "WS", "any"
 COLUMNS = ("Signed out", "Viewer", "Operator", "Admin", "Agent", "Public read")

@@ -10,8 +10,9 @@ from agents import verbs
 from benchmarks import sessions
 from benchmarks.tests import world
 from obt_site import publishing
-from obt_site.access import Role, create_token
+from obt_site.access import Role
 from obt_site.tests.people import links, person, signed_in, tags, words
+from obt_site.tokens import create_token
 
 pytestmark = pytest.mark.django_db
 SECRETS = ("inside-host", "10.9.8.7", "secret-note", "jo-the-operator", "/home/jo")
