@@ -4,7 +4,7 @@ import re
 
 from django.test import Client
 
-from agents import verbs
+from agents import enrolment
 from benchmarks import saved_views
 from benchmarks.tests import world
 from obt_site import env
@@ -48,7 +48,7 @@ class World:
         forge = world.machine("forge")
         result = world.result(forge)
         offer = world.running(forge, world.MODELS[1])
-        token, _ = verbs.create_enrolment_token("third", by="admin")
+        token, _ = enrolment.create_token("third", by="admin")
         self.people = {word: person(word.lower(), None) for word in ROLES}
         for word, role in ROLES.items():
             people.set_role(self.people[word], role)
@@ -59,7 +59,7 @@ class World:
             "job_id": offer.job,
             "result_id": result.id,
             "view_id": str(view.id),
-            "token_id": verbs.token_id(token),
+            "token_id": enrolment.token_id(token),
             "person_id": str(person("eve", Role.VIEWER).pk),
             "name": "css/base.css",
             "object_id": "1",

@@ -131,7 +131,7 @@ def test_the_address_is_the_one_it_was_used_from_last(jo, monkeypatch):
 
 
 def test_scripts_with_a_token_are_no_browsers(database):
-    from obt_site.access import create_token
+    from obt_site.tokens import create_token
 
     headers = {"Authorization": f"Bearer {create_token('script', Role.VIEWER)}"}
     Client().get("/api/v1/clients", headers=headers)
