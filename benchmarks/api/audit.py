@@ -17,7 +17,7 @@ from obt_site.auditing.export import plain
 from obt_site.auditing.log import Filters
 
 router = Router(tags=["audit"])
-ActorKind = Literal["person", "token", "agent", "command", "system"]
+ActorKind = Literal["person", "token", "agent", "command", "system", "stranger"]
 
 
 class AuditQuery(PageQuery):

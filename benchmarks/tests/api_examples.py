@@ -36,6 +36,12 @@ def record() -> None:
         "cancel_session": f"sessions/{started}/cancel",
         "retry_session": f"sessions/{started}/retry",
     }
+    tokens = {
+        "create_token": ("tokens", {"name": "dashboard", "role": "viewer", "days": 30}),
+        "create_enrolment_token": ("enrolment-tokens", {"name": "atlas", "labels": ["lab"]}),
+    }
+    for name, (path, body) in tokens.items():
+        found[name] = {"body": body, JSON: {**api.post(path, body).json(), "token": "shown only once"}}
     for name, path in posts.items():
         found[name] = {JSON: api.post(path).json()}
     gets = {
@@ -51,9 +57,13 @@ def record() -> None:
         "get_telemetry": f"results/{first.id}/telemetry",
         "compare_results": f"compare?base=result%3D{first.id}&with=result%3D{second.id}",
         "list_events": "events",
+        "list_audit": "audit",
+        "list_tokens": "tokens",
+        "list_enrolment_tokens": "enrolment-tokens",
     }
     for name, path in gets.items():
         found[name] = {JSON: api.get(path).json()}
+    found["revoke_client"] = {JSON: api.post(f"clients/{forge.id}/revoke").json()}
     found["export_results"] = exported(api)
     text = json.dumps(shortened(found), indent=1, ensure_ascii=False)
     examples.FILE.write_text(text + "\n", encoding="utf-8")

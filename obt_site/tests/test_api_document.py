@@ -17,7 +17,15 @@ from obt_site.tests.api_document import Example, examples
 
 pytestmark = pytest.mark.timeout(300)
 BESIDE = {("GET", "/metrics"), ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/api/v1/openapi.json")}
-VARIABLES = {"CLIENT": "client_id", "SESSION": "session_id", "JOB": "job_id", "QUEUED": "job_id", "RESULT": "result_id"}
+VARIABLES = {
+    "CLIENT": "client_id",
+    "SESSION": "session_id",
+    "JOB": "job_id",
+    "QUEUED": "job_id",
+    "RESULT": "result_id",
+    "ENROLMENT": "token_id",
+    "SPARE": "token_id",
+}
 
 
 def routes() -> set[tuple[str, str]]:

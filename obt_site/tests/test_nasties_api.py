@@ -73,6 +73,10 @@ def good(path: str, forge: Any) -> dict[str, Any]:
     """A body that is taken."""
     if path == "clients/{client_id}":
         return {"name": "forge-2", "labels": ["lab"], "paused": True}
+    if path == "enrolment-tokens":
+        return {"name": "atlas", "labels": ["lab"], "for_client": None}
+    if path == "tokens":
+        return {"name": "dashboard", "role": "viewer", "days": 30}
     assert path == "sessions", f"give a good body for {path} here"
     return {
         "targets": [{"client": str(forge.id), "model": world.MODELS[0]}],
