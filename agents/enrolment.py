@@ -19,7 +19,7 @@ from agents import credentials, events
 from agents.documents import Client, EnrolmentToken
 from agents.verbs import NAME_LENGTH, NAME_TRIES, check_labels, check_name
 from benchmarks import live
-from obt_site import audit
+from obt_site import actor, audit
 from obt_site.ceilings import full
 from obt_site.clock import now
 from obt_site.errors import Conflict, NotFound, Unauthenticated
@@ -227,5 +227,6 @@ def _write_down(
         f"{words} with a token made by {token.created_by}",
         about=("machine", client.id, client.name),
         before={"credential": before.credential_id} if before else None,
-        after={"credential": issued.id, "enrolment": token.id},
+        after={"name": client.name, "credential": issued.id, "enrolment": token.id},
+        by=actor.Actor(actor.AGENT, client.name, str(client.id), actor.current().address),
     )

@@ -66,8 +66,9 @@ class Told:
 
 
 def told() -> list[Told]:
-    """Every variable as it is in force, without a secret: those are only said to be set."""
-    return [_told(variable) for variable in env.VARIABLES]
+    """Every variable as it is in force, without a secret: those are only said to be set. What a file named by a `_FILE`
+    variable holds is in force under the name without it."""
+    return [_told(variable) for variable in env.VARIABLES if not variable.name.endswith("_FILE")]
 
 
 def _told(variable: env.Variable) -> Told:

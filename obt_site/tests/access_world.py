@@ -39,6 +39,9 @@ def plain(pattern: str) -> str:
     return PARAMETER.sub(lambda found: f"<{found[1] or found[2]}>", pattern).removeprefix("^").removesuffix("$")
 
 
+OWN_TOKENS = ("/api/v1/tokens/<token_id>", "/settings/tokens/<token_id>/revoke")
+
+
 class World:
     """A small world, somebody of each role in it, and the parts of addresses."""
 
@@ -66,10 +69,18 @@ class World:
             "app_label": "auth",
             "content_type_id": "1",
             "url": "nothing",
+            "number": "1",
+            "id": "0" * 24,
         }
+        made = {word: create_token(f"of {word}", role, self.people[word]) for word, role in ROLES.items()}
+        self.tokens = {word: text.split("_")[1] for word, text in made.items()}
 
-    def path(self, route: str) -> str:
-        return re.sub(r"<(\w+)>", lambda found: self.parts[found[1]], route)
+    def path(self, route: str, column: str = "Viewer") -> str:
+        """The address of something that is there; of an API token, one that is this column's own."""
+        parts = self.parts
+        if route.endswith(OWN_TOKENS):
+            parts = {**parts, "token_id": self.tokens.get(column, self.tokens["Viewer"])}
+        return re.sub(r"<(\w+)>", lambda found: parts.get(found[1], "nothing"), route)
 
     def browser(self, column: str) -> Client:
         """Who asks: the cookie of somebody with that role, an agent's credential, or nothing at all."""
@@ -83,5 +94,5 @@ class World:
     def script(self, column: str) -> Client:
         """The same role as a user API token."""
         browser = Client(raise_request_exception=False)
-        browser.defaults["HTTP_AUTHORIZATION"] = f"Bearer {create_token(column, ROLES[column])}"
+        browser.defaults["HTTP_AUTHORIZATION"] = f"Bearer {create_token(column, ROLES[column], self.people[column])}"
         return browser

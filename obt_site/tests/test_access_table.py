@@ -67,7 +67,10 @@ def word_for(answer, browser: Client) -> str:
 
 def addresses(route: str) -> list[str]:
     """What stands behind a line: the route itself, or all that is below the administration."""
-    return sorted({one for one in patterns() if line_of(one) == route}) if route == ADMINISTRATION else [route]
+    if route != ADMINISTRATION:
+        return [route]
+    below = {one for one in patterns() if line_of(one) == route}
+    return sorted(below - {"/admin/autocomplete/"})  # 403 to whoever does not ask as one of its forms does
 
 
 @pytest.mark.django_db
@@ -81,14 +84,16 @@ def test_the_server_answers_everybody_as_the_table_says(database, route, setting
             continue
         for column in ("Signed out", "Agent", "Public read", *ROLES):
             settings.PUBLIC_READ = column == "Public read"
-            askers = [small.browser(column)]
-            if column in ROLES and route.startswith(API) and route not in PAGES_OF_THE_API:
-                askers.append(small.script(column))
             for address in addresses(route):
+                askers = [small.browser(column)]
+                if column in ROLES and route.startswith(API) and route not in PAGES_OF_THE_API:
+                    askers.append(small.script(column))
                 for asker in askers:
-                    got = ask(asker, method, route, small.path(address))
+                    got = ask(asker, method, route, small.path(address, column))
                     if route == ADMINISTRATION and expected[column] == "yes" and got in ("404", "405"):
                         got = "yes"  # nothing was refused for who asked
+                    if got == "404" and method == "DELETE" and asker is not askers[0]:
+                        got = "yes"  # the same person's cookie removed it just now
                     if got != expected[column]:
                         wrong.append(f"{method} {address} as {column}: {got}, not {expected[column]}")
     assert wrong == []

@@ -48,7 +48,7 @@ def test_an_entry_says_who_from_where_and_what_differs(forge):
 
 
 def test_adding_a_machine_is_written_down_by_whom_and_by_its_agent(forge):
-    made, added = only("enrolment.create"), only("machine.register")
+    made, added = only("enrolment.create"), only("machine.enrol")
 
     assert made.actor_name == "ada"
     assert (added.actor_kind, added.actor_name, added.about_id) == ("agent", "forge", str(forge.id))

@@ -17,6 +17,7 @@ WRITES = ("post", "put", "patch", "delete")
 STANDS_FOR = {"int": "1", "str": "0" * 24, "path": "x", "slug": "x", "uuid": "00000000-0000-0000-0000-000000000000"}
 AGENT_PATHS = {
     "/api/v1/agent/register",
+    "/api/v1/agent/credential",
     "/api/v1/agent/sync",
     f"/api/v1/agent/jobs/{STANDS_FOR['str']}/progress",
     f"/api/v1/agent/jobs/{STANDS_FOR['str']}/result",

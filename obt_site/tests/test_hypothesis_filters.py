@@ -89,5 +89,5 @@ def _signed_in():
 
 def _api():
     if "api" not in _callers:
-        _callers["api"] = Api()
+        _callers["api"] = Api(Role.ADMIN)
     return _callers["api"]

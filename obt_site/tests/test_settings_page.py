@@ -66,7 +66,7 @@ def test_only_administrators_see_what_the_server_was_told():
     admin = words(signed_in(Role.ADMIN, "ann").get("/settings"))
     operator = words(signed_in(Role.OPERATOR).get("/settings"))
 
-    assert all(variable.name in admin for variable in env.VARIABLES)
+    assert all(variable.name in admin for variable in env.VARIABLES if not variable.name.endswith("_FILE"))
     assert "Limits in force" in admin
     assert "OBT_HOST" not in operator
 
