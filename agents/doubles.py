@@ -54,8 +54,8 @@ def is_doubled(client: Client) -> bool:
 
 
 def where(boots: list[dict[str, Any]]) -> str:
-    """`box at 10.0.0.5 and box-2 at 10.0.0.9`: the two starts that spoke last."""
-    return " and ".join(_place(each) for each in boots[-2:])
+    """`box at 10.0.0.5 and box-2 at 10.0.0.9`: the two starts that spoke last, by name."""
+    return " and ".join(sorted(_place(each) for each in boots[-2:]))
 
 
 def _place(start: Mapping[str, Any]) -> str:

@@ -77,7 +77,7 @@ def test_the_live_address_gives_the_parts_of_the_page(forge):
 
     parts = signed_in().get(f"/machines/{forge.id}/live").json()["html"]
 
-    assert set(parts) == {"machine-state", "machine-now", "work"}
+    assert set(parts) == {"machine-state", "machine-now", "work", "events-new"}
     assert "The same numbers" in parts["machine-now"]
 
 

@@ -120,7 +120,7 @@ def test_enrolling_again_makes_a_line_for_this_machine_alone(forge):
 
     assert "Enrol forge again" in words(page)
     assert by_id(page, "name") is None
-    assert "--token obte_" in words(made)
+    assert "OBT_ENROL_TOKEN=obte_" in words(made)
     newest, _ = enrolment.tokens()
     assert (newest.for_client, newest.created_by) == (forge.id, "jo")
 
@@ -132,7 +132,7 @@ def test_the_checklist_of_a_machine_enrolled_again_waits_for_its_new_agent(forge
     assert "Waiting for the agent to register" in words(browser.get(polled))
 
     token, _ = enrolment.tokens()
-    text = words(page).split("--token ")[1].split()[0]
+    text = words(page).split("OBT_ENROL_TOKEN=")[1].split()[0]
     assert enrolment.token_id(text) == token.id
     enrolment.register(contract.RegisterRequest(text, "forge", "0.1.0", contract.PROTOCOL))
     registered = words(browser.get(polled))

@@ -58,9 +58,9 @@ def test_each_role_reaches_what_is_open_to_it_and_nothing_more(database, method,
 
 
 def test_reading_is_for_viewers_and_changing_is_not():
-    """But for one's own tokens, and for who may enrol what, which is for administrators to see."""
+    """But for one's own tokens, and for who may enrol what and who changed what, which administrators see."""
     for method, path, role in routes():
-        if not path.startswith((f"{BASE}tokens", f"{BASE}enrolment-tokens")):
+        if not path.startswith((f"{BASE}tokens", f"{BASE}enrolment-tokens", f"{BASE}audit")):
             assert (method == "get") == (role == "viewer"), f"{method} {path} is open to {role}"
 
 

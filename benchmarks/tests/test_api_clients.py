@@ -103,7 +103,7 @@ def test_it_refuses_a_cursor_that_is_none(api, cursor):
 def test_it_refuses_a_parameter_it_does_not_have(api):
     body = problem(api.get("clients", **{"name[$ne]": ""}), 422, "name[$ne]")
 
-    assert "cursor, limit" in body["errors"][0]["message"]
+    assert "cursor, label, limit, search, state" in body["errors"][0]["message"]
 
 
 def test_it_refuses_a_parameter_given_twice(api):

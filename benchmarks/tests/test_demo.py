@@ -28,11 +28,11 @@ TINY = Asked(machines=3, models=8, results=12, whole=4)
 
 
 def stored() -> dict[str, list[dict[str, Any]]]:
-    """Everything in the database but the counters, by collection."""
+    """Everything in the database but the counters and the audit, which keeps what was done, by collection."""
     return {
         name: sorted(mongo.database()[name].find(), key=lambda one: str(one["_id"]))
         for name in mongo.database().list_collection_names()
-        if name not in ("counters", "meta")
+        if name not in ("counters", "meta", "audit")
     }
 
 

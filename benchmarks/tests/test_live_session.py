@@ -27,7 +27,7 @@ TICK_S = 0.3
 def _pace(settings, database, monkeypatch):
     """The same rules at a pace for tests; nobody sweeps."""
     settings.LIVE_EVERY_S, settings.LIVE_TICK_S = EVERY_S, TICK_S
-    settings.ALLOWED_HOSTS = ["localhost"]
+    settings.ALLOWED_HOSTS = ["localhost", "testserver"]
     monkeypatch.setenv("OBT_NO_SWEEPER", "1")
 
 

@@ -201,10 +201,11 @@ def test_equal_hardware_is_read_once_for_all_machines(database):
 
 def test_a_model_that_was_measured_leads_to_its_history_and_no_other_does(forge):
     world.result(forge, world.MODELS[0])
-    only = signed_in().get("/models")
+    browser = signed_in()
+    only = browser.get("/models")
     world.machine("atlas")
 
-    both = signed_in().get("/models")
+    both = browser.get("/models")
 
     assert [link for link in links(only) if link.startswith("/history?")] == [
         f"/history?model=llama3.2%3A3b&client={forge.id}"

@@ -52,7 +52,7 @@ def test_the_dialog_turns_green_when_the_machine_is_there(visitor: Page) -> None
     dialog.get_by_role("button", name="Make the line to paste").click()
 
     expect(dialog).to_contain_text("Waiting for the agent to register")
-    found = re.search(r"--token (\S+)", dialog.locator("#line-unix").inner_text())
+    found = re.search(r"OBT_ENROL_TOKEN=(\S+)", dialog.locator("#line-unix").inner_text())
     assert found
     assert found[1] not in visitor.url
     answer = enrolment.register(contract.RegisterRequest(found[1], "some-host", "0.1.0", contract.PROTOCOL))

@@ -52,7 +52,7 @@ def test_on_a_phone_sections_are_folded_and_other_details_stay(page: Page) -> No
     expect(page.get_by_text("in one")).to_be_hidden()
     expect(page.get_by_text("in two")).to_be_hidden()
     expect(page.get_by_text("in the other")).to_be_visible()
-    page.get_by_text("Two").click()
+    page.get_by_text("Two", exact=True).click()
     expect(page.get_by_text("in two")).to_be_visible()
 
 

@@ -4,8 +4,9 @@
   "use strict";
   const narrow = matchMedia("(max-width: 720px)");
   const folds = [...document.querySelectorAll("details[data-folds]")];
-  /* The part that the address points at, itself or something in it. */
-  const aimed = () => document.querySelector(":target")?.closest("details[data-folds]");
+  /* What the address points at, also before the browser has gone there, and the section that it is in. */
+  const pointed = () => document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const aimed = () => pointed()?.closest("details[data-folds]");
 
   function arrange() {
     const target = aimed();
@@ -18,7 +19,7 @@
     const target = aimed();
     if (!target || target.open) return;
     target.open = true;
-    document.querySelector(":target").scrollIntoView();
+    pointed().scrollIntoView();
   });
   if (narrow.matches) arrange();
 })();
