@@ -52,9 +52,8 @@ def test_the_first_heartbeats_tell_the_machine_and_then_only_what_changes(
 ) -> None:
     with running_agent(server, tmp_path, ScriptedEngine(), ollama):
         server.wait_for(lambda: any(sync.models for sync in server.syncs))
-        told = len(server.syncs)
         server.wake()
-        server.wait_for(lambda: len(server.syncs) >= told + 1)
+        server.wait_for(lambda: server.syncs[-1].hardware is None and server.syncs[-1].models is None)
     first = server.syncs[0]
     assert first.hardware is not None
     assert first.hardware.cpu.logical_cores
@@ -63,8 +62,8 @@ def test_the_first_heartbeats_tell_the_machine_and_then_only_what_changes(
     assert first.slots == 1
     assert first.reading is not None
     assert first.reading.memory_used_bytes
-    assert sum(sync.hardware is not None for sync in server.syncs) == 1
-    assert sum(sync.models is not None for sync in server.syncs) == 1
+    # A first sync that is cut short by news tells it again; one that was answered (later ones wait) never does.
+    assert not any(sync.hardware for sync in server.syncs if sync.hold_s)
     assert server.syncs[-1].models_hash
     assert len({sync.boot_id for sync in server.syncs}) == 1
 
@@ -78,7 +77,7 @@ def test_it_sends_again_what_the_server_asks_for(server: FakeServer, tmp_path: P
         server.wait_for(lambda: any(sync.models and sync.hardware for sync in server.syncs[told:]))
 
 
-def test_a_job_begins_within_half_a_second_and_its_result_arrives(
+def test_a_job_begins_without_waiting_for_a_heartbeat_and_its_result_arrives(
     server: FakeServer, tmp_path: Path, ollama: str
 ) -> None:
     engine = ScriptedEngine()
@@ -87,7 +86,7 @@ def test_a_job_begins_within_half_a_second_and_its_result_arrives(
         begun = time.monotonic()
         job = server.offer(offer())
         server.wait_for(lambda: "started" in server.kinds())
-        assert time.monotonic() - begun < 0.5
+        assert time.monotonic() - begun < 5.0  # a heartbeat comes every ten
         result = server.wait_for(lambda: server.result(job))
         server.wait_for(lambda: server.syncs[-1].slots == 1 and not server.syncs[-1].holding)
     assert result.outcome == "succeeded"
@@ -270,7 +269,7 @@ def test_stopping_finishes_the_sample_and_gives_the_job_back(server: FakeServer,
         server.wait_for(lambda: "cell" in server.kinds())
         agent.stop()
         engine.go.set()
-        thread.join(5)
+        thread.join(15)
         assert not thread.is_alive()
     assert engine.measured == [0]
     assert server.kinds()[-1] == "released"
@@ -288,7 +287,7 @@ def test_a_job_that_could_not_be_given_back_stays_for_the_next_start(
         server.stop()
         agent.stop()
         engine.go.set()
-        thread.join(6)
+        thread.join(15)
         assert not thread.is_alive()
     server.start()
     again = ScriptedEngine()
@@ -306,7 +305,7 @@ def test_a_second_stop_leaves_at_once(server: FakeServer, tmp_path: Path, ollama
         begun = time.monotonic()
         agent.stop()
         agent.stop()
-        thread.join(5)
+        thread.join(15)
         assert time.monotonic() - begun < 2.0
     assert server.result_posts == 0
     assert len(Spool(tmp_path).holding()) == 1
