@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,13 @@ class Site:
         if parts.path == "/gone":
             return route.abort()
         route.fulfill(body=site_page(), content_type="text/html", headers={"Content-Security-Policy": POLICY})
+
+    def sent(self, page: Page, what: str) -> None:
+        """Wait until the browser has asked for `what`, e.g. `POST /slow`."""
+        until = time.monotonic() + 30
+        while what not in self.asked:
+            assert time.monotonic() < until, f"{what} was not sent: {self.asked}"
+            page.wait_for_timeout(5)  # lets the routes be answered; nothing may be asked of a page that is leaving
 
 
 def found(text: str) -> str:
@@ -226,8 +234,11 @@ def test_a_pressed_button_is_busy_at_once_and_sends_once(page: Page, site: Site)
     state = page.locator("[name=do]").evaluate(press % "[b.getAttribute('aria-busy'), b.disabled]")
 
     assert state == ["true", True]
-    assert site.asked.count("POST /slow") == 1
+    site.sent(page, "POST /slow")
     assert site.waiting[0].request.post_data == "do=start"
+    site.waiting[0].fulfill(body=site_page(), content_type="text/html")
+    expect(page.locator("[name=do]")).to_be_enabled()
+    assert site.asked.count("POST /slow") == 1
 
 
 def test_what_htmx_was_refused_is_a_toast_with_the_servers_sentence(page: Page) -> None:
