@@ -20,7 +20,14 @@ import pytest
 
 from obt_site import env
 
-NEEDED = ("manage.py", "obt_site/__init__.py", "obt_site/bootstrap.py", "obt_site/env.py")
+NEEDED = (
+    "manage.py",
+    "obt_site/__init__.py",
+    "obt_site/bootstrap.py",
+    "obt_site/env.py",
+    "obt_site/env_values.py",
+    "obt_site/rate_table.py",
+)
 NEEDED += tuple(f"obt_site/up/{name}.py" for name in ("__init__", "filelock", "terminal"))
 
 
