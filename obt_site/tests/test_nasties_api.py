@@ -165,7 +165,7 @@ def test_a_nasty_value_in_any_place_is_refused_or_kept_as_the_text_it_is(api, fo
 def test_fields_that_are_ours_are_assigned_by_nobody(api, forge, method, path):
     body, before = good(path, forge), stored()
 
-    for name in nasties.OURS:
+    for name in (each for each in nasties.OURS if each not in body):
         response = api.send(method, path_of(path, forge), {**body, name: "admin"})
         refused(response, before, name)
         assert name in [error["field"] for error in response.json()["errors"]]

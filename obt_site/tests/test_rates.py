@@ -1,14 +1,18 @@
 """How often somebody may call: shared by processes, nearly free, and nobody's trouble when the store is away."""
 
+import dataclasses
 import threading
 import time
 
 import pymongo
 import pytest
+import redis
 
 from obt_site import rate_store, rate_table, rates
 from obt_site.rate_table import Rate
 from obt_site.rates import Limiter, network
+from obt_site.tests.redis_server import redis_url as redis_url
+from obt_site.tests.server import free_port
 
 LONG_S = 1000.0  # a window that no test lives to see the end of, but at its begin
 RATE = Rate(100, LONG_S)
@@ -22,13 +26,26 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return moment
 
 
+@pytest.fixture(params=["database", "redis"])
+def store(request: pytest.FixtureRequest, settings) -> str:
+    """An empty store that processes share: each of the two kinds."""
+    if request.param == "redis":
+        address = request.getfixturevalue("redis_url")
+        settings.ENVIRONMENT = dataclasses.replace(settings.ENVIRONMENT, redis_url=address)
+        with redis.Redis.from_url(address) as connection:
+            connection.flushdb()
+    else:
+        request.getfixturevalue("database")
+    return str(request.param)
+
+
 def allowed(limiter: Limiter, times: int, rate: Rate = RATE, caller: str = "machine:1") -> int:
     counts = [limiter.take("agent_sync", caller, rate) for _ in range(times)]
     return sum(count is not None and count.allowed for count in counts)
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch, database: str) -> list[str]:
+def asked(monkeypatch: pytest.MonkeyPatch, store: str) -> list[str]:
     """The keys that the store was asked about."""
     keys: list[str] = []
     lease = rate_store.lease
@@ -41,17 +58,17 @@ def asked(monkeypatch: pytest.MonkeyPatch, database: str) -> list[str]:
     return keys
 
 
-def test_as_many_calls_as_the_limit_are_let_through_and_no_more(database):
+def test_as_many_calls_as_the_limit_are_let_through_and_no_more(store):
     assert allowed(Limiter(), 130) == 100
 
 
-def test_processes_together_let_no_more_through(database):
+def test_processes_together_let_no_more_through(store):
     one, two = Limiter(), Limiter()
 
     assert sum(allowed(each, 1) for _ in range(150) for each in (one, two)) == 100
 
 
-def test_processes_that_ask_at_the_same_moment_let_no_more_through(database):
+def test_processes_that_ask_at_the_same_moment_let_no_more_through(store):
     limiters, found = [Limiter() for _ in range(4)], []
 
     def call(limiter: Limiter) -> None:
@@ -80,14 +97,14 @@ def test_a_caller_who_is_refused_costs_the_store_nothing(asked):
     assert len(asked) == before
 
 
-def test_callers_have_accounts_of_their_own(database):
+def test_callers_have_accounts_of_their_own(store):
     limiter = Limiter()
 
     assert allowed(limiter, 101, caller="machine:1") == 100
     assert allowed(limiter, 1, caller="machine:2") == 1
 
 
-def test_a_new_window_begins_anew(database, clock):
+def test_a_new_window_begins_anew(store, clock):
     limiter = Limiter()
     assert allowed(limiter, 101) == 100
 
@@ -127,6 +144,23 @@ def test_a_store_that_is_away_refuses_nobody_and_is_not_asked_each_time(monkeypa
     assert allowed(Limiter(), 130) == 100  # each process by itself
     assert len(tries) == 1
     assert "does not answer (ServerSelectionTimeoutError)" in caplog.text
+
+
+def test_a_redis_that_is_away_refuses_nobody(settings, caplog):
+    address = f"redis://127.0.0.1:{free_port()}/0"
+    settings.ENVIRONMENT = dataclasses.replace(settings.ENVIRONMENT, redis_url=address)
+    rate_store._redis.cache_clear()
+
+    assert allowed(Limiter(), 130) == 100
+    assert "does not answer (ConnectionError)" in caplog.text
+
+
+def test_redis_forgets_a_window_after_it_ended(redis_url, settings):
+    settings.ENVIRONMENT = dataclasses.replace(settings.ENVIRONMENT, redis_url=redis_url)
+    rate_store.lease("machine:1", 7, 5, 60.0)
+
+    with redis.Redis.from_url(redis_url) as connection:
+        assert 60 < connection.ttl("obt:rate:machine:1:7") <= 120
 
 
 def test_an_address_of_ipv6_is_counted_by_its_site():

@@ -1,8 +1,5 @@
 """Two server processes on one database, joined by a real Redis: what happens in one is known in the other at once."""
 
-import os
-import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -16,27 +13,11 @@ from agents.tests.agent_calls import Machine
 from benchmarks.tests import world
 from conftest import emptied
 from obt_site.access import Role
-from obt_site.tests.server import RunningServer, free_port
+from obt_site.tests.redis_server import redis_url as redis_url
+from obt_site.tests.server import RunningServer
 from obt_site.tokens import create_token
 
 HELD_S = 10.0
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    program = shutil.which("redis-server")
-    if program is None:
-        sentence = "redis-server is not installed (Debian: apt install redis-server)."
-        pytest.fail(sentence, pytrace=False) if os.environ.get("CI") == "true" else pytest.skip(sentence)
-    port, folder = free_port(), tmp_path_factory.mktemp("redis")
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
-        assert running.stdout is not None
-        for line in running.stdout:
-            if "eady to accept" in line:
-                break
-        yield f"redis://127.0.0.1:{port}/0"
-        running.terminate()
 
 
 @pytest.fixture
