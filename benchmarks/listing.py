@@ -7,7 +7,7 @@ a range must be narrow. Each question is one index's whole key (one equality and
 MOST_READ documents ends early, with fewer items and a `next`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, TypeVar
@@ -84,38 +84,58 @@ class SessionFilters:
 
 INDEXED = ("session", "model", "digest", "client", "family", "quantization", "simulated")  # the most telling one first
 COMPARED = (*INDEXED, "suite", "valid", "outcome", "ollama_version")
+ASKED = dict.fromkeys((*COMPARED, "number", "created_at", "excluded", "cells.cell"), 1)  # what filters look at
 
 
 def results(filters: ResultFilters, before: int | None, limit: int) -> Page[Result]:
     """At most `limit` results numbered below `before` (None: the newest)."""
+    found, following = _results(filters, _wanted(filters), before, limit, None)
+    return Page([Result._from_son(one) for one in found], following)
+
+
+def result_ids(filters: ResultFilters, limit: int) -> list[str]:
+    """The ids of at most `limit` results that fit, newest first."""
     wanted = _wanted(filters)
-    if filters.ids is not None:
-        return _named(filters, wanted, before, limit)
-    indexed = next((name for name in INDEXED if name in wanted), None)
-    equal = {indexed: wanted[indexed]} if indexed else {}
-    return numbered(
-        Result, "results", equal, lambda found: _passes(found, filters, wanted), before, limit, filters.since
-    )
-
-
-def every_result(filters: ResultFilters) -> Iterator[Result]:
-    """All results that fit, newest first, read in pages as they are asked for."""
+    ids: list[str] = []
     before: int | None = None
     while True:
-        page = results(filters, before, EVERY_AT_ONCE)
-        yield from page.items
-        if page.next is None:
-            return
-        before = page.next
+        found, before = _results(filters, wanted, before, limit - len(ids), ASKED)
+        ids += [one["_id"] for one in found]
+        if before is None or len(ids) >= limit:
+            return ids
 
 
-def _named(filters: ResultFilters, wanted: Mapping[str, Any], before: int | None, limit: int) -> Page[Result]:
+def results_of(ids: Sequence[str]) -> Iterator[Result]:
+    """The results with these ids in this order, read some at a time as they are asked for, but those that are gone."""
+    for start in range(0, len(ids), EVERY_AT_ONCE):
+        part = ids[start : start + EVERY_AT_ONCE]
+        found = {one["_id"]: one for one in Result._get_collection().find({"_id": {"$in": list(part)}})}
+        yield from (Result._from_son(found[each]) for each in part if each in found)
+
+
+def _results(
+    filters: ResultFilters, wanted: Mapping[str, Any], before: int | None, limit: int, only: Mapping[str, int] | None
+) -> tuple[list[Found], int | None]:
+    """What is stored of at most `limit` results, and the number to ask below for more."""
+
+    def keep(found: Found) -> bool:
+        return _passes(found, filters, wanted)
+
+    if filters.ids is not None:
+        return _named(filters.ids, keep, before, limit, only)
+    indexed = next((name for name in INDEXED if name in wanted), None)
+    equal = {indexed: wanted[indexed]} if indexed else {}
+    return _numbered(Result, "results", equal, keep, before, limit, filters.since, only=only)
+
+
+def _named(
+    ids: Sequence[str], keep: Callable[[Found], bool], before: int | None, limit: int, only: Mapping[str, int] | None
+) -> tuple[list[Found], int | None]:
     """The same of results that are named by their ids; those that are gone are left out."""
-    found = Result._get_collection().find({"_id": {"$in": list(filters.ids or ())}})
-    kept = [one for one in found if _passes(one, filters, wanted) and (before is None or one["number"] < before)]
+    found = Result._get_collection().find({"_id": {"$in": list(ids)}}, only)
+    kept = [one for one in found if keep(one) and (before is None or one["number"] < before)]
     kept.sort(key=lambda one: -one["number"])
-    items = [Result._from_son(one) for one in kept[:limit]]
-    return Page(items, items[-1].number if len(kept) > limit else None)
+    return kept[:limit], kept[limit - 1]["number"] if len(kept) > limit else None
 
 
 def sessions(before: int | None, limit: int, filters: SessionFilters | None = None) -> Page[Session]:
@@ -225,22 +245,39 @@ def numbered(
     at: str = "created_at",
     after: int = 0,
 ) -> Page[D]:
+    """At most `limit` documents that fit, newest first."""
+    found, following = _numbered(kind, counter, equal, keep, before, limit, since, at, after)
+    return Page([kind._from_son(one) for one in found], following)
+
+
+def _numbered(
+    kind: type[D],
+    counter: str,
+    equal: Mapping[str, Any],
+    keep: Callable[[Found], bool],
+    before: int | None,
+    limit: int,
+    since: datetime | None = None,
+    at: str = "created_at",
+    after: int = 0,
+    only: Mapping[str, int] | None = None,
+) -> tuple[list[Found], int | None]:
     """Windows downwards until the page and one more are found, the numbers end, time is up, or too much was read."""
     top = numbers.latest(counter) + 1
     items: list[Found] = []
     read = 0
     for low, high in _windows(top if before is None else min(before, top), limit + 1, after + 1):
-        found = list(kind._get_collection().find({**equal, "number": {"$gte": low, "$lt": high}}))
+        found = list(kind._get_collection().find({**equal, "number": {"$gte": low, "$lt": high}}, only))
         found.sort(key=lambda one: -one["number"])
         read += len(found)
         items += [one for one in found if keep(one)]
         if len(items) > limit:
-            return Page([kind._from_son(one) for one in items[:limit]], items[limit - 1]["number"])
+            return items[:limit], items[limit - 1]["number"]
         if since is not None and found and found[-1][at] < since - CLOCK_SLACK:
             break
         if read >= MOST_READ and low > after + 1:
-            return Page([kind._from_son(one) for one in items], low)
-    return Page([kind._from_son(one) for one in items], None)
+            return items, low
+    return items, None
 
 
 def _windows(high: int, width: int, lowest: int) -> Iterator[tuple[int, int]]:

@@ -161,6 +161,7 @@ def cancel(session: Session) -> Session:
 
 def retry_job(job: Job) -> Job:
     """Queue an ended job again as a new attempt. Succeeded and unfinished ones are a Conflict."""
+    room.check_waiting(1)
     return audited.job_changed("job.retry", "was queued again", job, _one(job, _retry))
 
 
@@ -169,6 +170,7 @@ def retry(session: Session) -> Session:
     ended = [job for job in jobs_of(session) if State(job.state) in lifecycle.TERMINAL - {State.SUCCEEDED}]
     if not ended:
         raise Conflict("No job of this session has failed or was cancelled.")
+    room.check_waiting(len(ended))
     done = _all(session, ended, _retry)
     return audited.session_changed("session.retry", "was queued again, as far as it had failed", session, done)
 

@@ -9,3 +9,8 @@ def full(rule: str, most: int, asked: int, instead: str, variable: str) -> str:
     `rule` has a {} for the number, and ends where the number asked for follows.
     """
     return f"{rule.format(number(most))} {number(asked)}. {instead}, or raise {variable} and start the server again."
+
+
+def more(rule: str, most: int, instead: str, variable: str) -> str:
+    """The same where nobody counted how many there are: `rule` has a {} for the number, and says that they are more."""
+    return f"{rule.format(number(most))}. {instead}, or raise {variable} and start the server again."

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from ninja import Query as FromQuery
@@ -13,6 +14,8 @@ from benchmarks.api.callers import open_to
 from benchmarks.api.results import ResultFilterQuery, filters
 from benchmarks.exports import FORMATS
 from obt_site.access import Role
+from obt_site.ceilings import more
+from obt_site.errors import Invalid
 from obt_site.streamed import download
 
 router = Router(tags=["results"])
@@ -38,7 +41,17 @@ class ExportQuery(ResultFilterQuery):
 
 @router.get("/results/export", **_opened())
 def export_results(request: HttpRequest, query: FromQuery[ExportQuery]) -> HttpResponseBase:
-    """Every result that fits, as a file that is streamed, newest first."""
+    """Every result that fits, as a file that is streamed, newest first; refused when there are too many for one."""
     chosen = FORMATS[query.format]
-    pieces = chosen.write(listing.every_result(filters(query)))
+    pieces = chosen.write(listing.results_of(_ids(query)))
     return download(request, pieces, f"{chosen.media_type}; charset=utf-8", f"obt-results.{chosen.suffix}")
+
+
+def _ids(query: ExportQuery) -> list[str]:
+    """The results of one file; raises Invalid when they are more than it may have."""
+    most = settings.EXPORT_RESULTS_MAXIMUM
+    ids = listing.result_ids(filters(query), most + 1)
+    if len(ids) > most:
+        rule = "One file has at most {} results, and these are more"
+        raise Invalid(more(rule, most, "Filter them", "OBT_RESULTS_PER_EXPORT"))
+    return ids
