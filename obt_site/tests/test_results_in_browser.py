@@ -115,7 +115,7 @@ def test_a_view_is_saved_by_name_and_comes_back_as_it_was(explorer: Page, server
     watch.expected += ["409", "Response Status Error Code 409"]  # the name that is taken, asked about below
     explorer.goto(f"{server.url}/results?model={LLAMA}&group=none&sort=decode_rate")
     views = explorer.get_by_role("navigation", name="Saved views")
-    views.get_by_text("Save view").click()
+    explorer.get_by_text("Save view").click()
     explorer.get_by_label("Name of this view").fill("Fast llamas")
     explorer.keyboard.press("Enter")
     expect(views.get_by_role("link", name="Fast llamas")).to_have_attribute("aria-current", "true")

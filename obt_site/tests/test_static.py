@@ -22,7 +22,7 @@ from obt_site.templatetags.obt import STYLESHEETS
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "static"
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
-LARGEST_PAGE_WEIGHT_BYTES = 60_000  # gzipped; HTML and what one page adds stay below 150 kB with it
+LARGEST_PAGE_WEIGHT_BYTES = 64_000  # gzipped; HTML and what one page adds stay below 150 kB with it
 
 
 def package(**files: str) -> bytes:
