@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from channels.security.websocket import WebsocketDenier
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
+from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
 from twisted.web.http import _GenericHTTPChannelProtocol
 
@@ -93,6 +94,17 @@ def _fit_server() -> None:
         self.ping_interval, self.ping_timeout = settings.SOCKET_PING_EVERY_S, settings.SOCKET_PONG_WITHIN_S
 
     Server.__init__ = limited
+    send = WebSocketProtocol.sendMessage
+
+    def send_whole(self: Any, *arguments: Any, **options: Any) -> None:
+        """autobahn holds what is sent against the cap of what is received, too; pages are larger than what they say."""
+        most, self.maxMessagePayloadSize = self.maxMessagePayloadSize, 0
+        try:
+            send(self, *arguments, **options)
+        finally:
+            self.maxMessagePayloadSize = most
+
+    WebSocketProtocol.sendMessage = send_whole
 
 
 def _refuse(request: Any) -> None:

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from benchmarks.tests import world
 from conftest import emptied
+from obt_site import mongo
 from obt_site.tests.impatient import SOCKET_FRAME_BYTES, SOCKETS_PER_PERSON
 from obt_site.tests.people import PASSWORD
 from obt_site.tests.raw_http import connect, read_to_end
@@ -122,6 +124,21 @@ def test_a_frame_within_the_cap_is_passed_over(server, cookie):
         socket.send(PING, b"still there?")
 
         assert socket.until(PONG) == b"still there?"
+
+
+def test_a_page_is_sent_whole_however_large_and_the_cap_holds_after_it(server, cookie):
+    mongo.connect(server.mongodb_uri)
+    for number in range(20):
+        world.machine(f"machine-{number}")
+
+    with Socket(server, cookie) as socket:
+        sent = socket.until(TEXT)
+        assert len(sent) > 2 * SOCKET_FRAME_BYTES
+        assert b"machine-19" in sent
+        with pytest.raises(ConnectionError):  # noqa: PT012  (as above)
+            socket.send(TEXT, b"x" * (SOCKET_FRAME_BYTES + 1))
+            socket.send(PING, b"still there?")
+            socket.until(PONG)
 
 
 def test_one_socket_too_many_is_told_and_a_closed_one_makes_room(server, cookie):
