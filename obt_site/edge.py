@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from channels.security.websocket import WebsocketDenier
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
@@ -128,8 +127,10 @@ def same_origin(application: Application, *, is_tls: bool = False) -> Applicatio
         scheme = scope.get("scheme") or ("https" if is_tls else "http")
         host = headers.get(b"host", b"").decode("latin-1")
         if page is None or page != _place(f"{PAGE_SCHEMES.get(scheme, scheme)}://{host}"):
-            return await WebsocketDenier()(scope, receive, send)  # type: ignore[no-any-return]
-        return await application(scope, receive, send)
+            await receive()  # that somebody wants to connect
+            await send({"type": "websocket.close"})  # daphne answers 403
+            return
+        await application(scope, receive, send)
 
     return call
 
