@@ -85,7 +85,9 @@
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (isTyping(event.target)) {
-      if (event.key === "Escape" && !event.target.closest("dialog")) event.target.blur();
+      if (event.key !== "Escape" || event.target.closest("dialog")) return;
+      event.preventDefault(); // a browser would empty a search field, and its list would be whole again
+      event.target.blur();
       return;
     }
     if (document.querySelector("dialog:modal")) return;
