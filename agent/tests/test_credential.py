@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ from agent.obt_agent.config import Enrolment, load_enrolment, save_enrolment
 from agent.obt_agent.contract import OllamaState, SyncRequest
 from agent.obt_agent.credential import Credential
 from agent.obt_agent.link import Link, Unauthorized
-from agent.simulator.server import SimulatedOllama
 from agent.tests.agent_world import ScriptedEngine, offer, running_agent
 from agent.tests.fake_server import CREDENTIAL, FakeServer, Fault
+from agent.tests.loop_fixtures import ollama as ollama
+from agent.tests.loop_fixtures import server as server
 
 SYNC = SyncRequest(1, "0.1.0", "boot", OllamaState("http://x", False), slots=0, hold_s=0.0)
 RENEWED = "obta_00000001_renewed"
@@ -26,21 +26,6 @@ RENEWED = "obta_00000001_renewed"
 
 class Crash(BaseException):
     """The process ends here."""
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    fake = FakeServer().start()
-    yield fake
-    fake.stop()
-    assert fake.problems == []
-
-
-@pytest.fixture(scope="module")
-def ollama() -> Iterator[str]:
-    simulated = SimulatedOllama(speed=20).start()
-    yield simulated.url
-    simulated.stop()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,8 @@ from agent.obt_agent.spool import Spool
 from agent.simulator.server import SimulatedOllama
 from agent.tests.agent_world import ScriptedEngine, offer, running_agent, sample
 from agent.tests.fake_server import CREDENTIAL, FakeServer, Fault
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    fake = FakeServer().start()
-    yield fake
-    fake.stop()
-    assert fake.problems == []
-
-
-@pytest.fixture(scope="module")
-def ollama() -> Iterator[str]:
-    simulated = SimulatedOllama(speed=20).start()
-    yield simulated.url
-    simulated.stop()
+from agent.tests.loop_fixtures import ollama as ollama
+from agent.tests.loop_fixtures import server as server
 
 
 def test_it_enrols_once_and_keeps_the_credential_for_its_owner_only(

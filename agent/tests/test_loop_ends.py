@@ -1,4 +1,3 @@
-# ruff: noqa: F811  (fixtures of another module)
 """How the agent ends: asked once, asked twice, its credential revoked; and how it begins again."""
 
 from __future__ import annotations
@@ -10,7 +9,8 @@ from agent.obt_agent.errors import AgentError
 from agent.obt_agent.spool import Spool
 from agent.tests.agent_world import ScriptedEngine, offer, running_agent
 from agent.tests.fake_server import CREDENTIAL, TOKEN, FakeServer
-from agent.tests.test_loop import ollama, server  # noqa: F401
+from agent.tests.loop_fixtures import ollama as ollama
+from agent.tests.loop_fixtures import server as server
 
 
 def test_stopping_finishes_the_sample_and_gives_the_job_back(server: FakeServer, tmp_path: Path, ollama: str) -> None:

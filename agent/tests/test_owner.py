@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,24 +13,10 @@ from agent.obt_agent.cli import main
 from agent.obt_agent.ollama import OllamaClient
 from agent.obt_agent.owner import Owner
 from agent.obt_agent.policy import PolicyError
-from agent.simulator.server import SimulatedOllama
 from agent.tests.agent_world import AGENT_DIR, ScriptedEngine, offer, running_agent
 from agent.tests.fake_server import FakeServer, Fault
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    fake = FakeServer().start()
-    yield fake
-    fake.stop()
-    assert fake.problems == []
-
-
-@pytest.fixture(scope="module")
-def ollama() -> Iterator[str]:
-    simulated = SimulatedOllama(speed=20).start()
-    yield simulated.url
-    simulated.stop()
+from agent.tests.loop_fixtures import ollama as ollama
+from agent.tests.loop_fixtures import server as server
 
 
 def state(tmp_path: Path, *lines: str) -> Path:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from agent.obt_agent.contract import ProgressRequest, ResultBody
 from agent.obt_agent.deliver import Deliverer
 from agent.obt_agent.link import Refused
 from agent.obt_agent.spool import Due
-from agent.simulator.server import SimulatedOllama
 from agent.tests.agent_world import ScriptedEngine, offer, running_agent
 from agent.tests.fake_server import FakeServer, Fault
+from agent.tests.loop_fixtures import ollama as ollama
+from agent.tests.loop_fixtures import server as server
 
 SAMPLES = 12
 WAIT_S = 1
@@ -24,21 +22,6 @@ WAIT_S = 1
 
 def slowed(times: int) -> Fault:
     return Fault(status=429, headers={"Retry-After": str(WAIT_S)}, times=times)
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    fake = FakeServer().start()
-    yield fake
-    fake.stop()
-    assert fake.problems == []
-
-
-@pytest.fixture(scope="module")
-def ollama() -> Iterator[str]:
-    simulated = SimulatedOllama(speed=20).start()
-    yield simulated.url
-    simulated.stop()
 
 
 class PatientEngine(ScriptedEngine):
